@@ -1,0 +1,55 @@
+//! The HTTP frame: what all endpoints of a daemon have in common.
+//!
+//! A daemon states its endpoints as a table of [`Route`]s over its own state and hands the
+//! [`Router`] to [`serve`]. The frame does what NSQ does around every endpoint: it finds the
+//! route (redirects, 404, 405, OPTIONS), reads or limits bodies, turns the handler's outcome into
+//! NSQ's response form, writes the request log line and contains panics.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use nsq_app::http::{Answer, Failure, Request, Router, get, post};
+//!
+//! struct Daemon;
+//!
+//! async fn ping(_: Arc<Daemon>, _: Request) -> Result<Answer, Failure> {
+//!     Ok(Answer::text("OK"))
+//! }
+//!
+//! async fn publish(_: Arc<Daemon>, mut request: Request) -> Result<Answer, Failure> {
+//!     let body = request.read_body(1_048_576).await.map_err(|e| e.refuse("MSG_TOO_BIG"))?;
+//!     let query = request.query()?;
+//!     let topic = query.first("topic").ok_or(Failure::bad_request("MISSING_ARG_TOPIC"))?;
+//!     Ok(Answer::text(format!("{} bytes for {topic}", body.len())))
+//! }
+//!
+//! fn routes() -> Vec<nsq_app::http::Route<Daemon>> {
+//!     vec![
+//!         get("/ping", ping).plain(),
+//!         post("/pub", publish).reads_body().unlogged(),
+//!     ]
+//! }
+//! ```
+
+mod answer;
+mod body;
+mod connection;
+mod escape;
+mod listener;
+mod path;
+mod peer;
+mod query;
+mod request;
+mod route;
+mod router;
+mod server;
+
+pub use answer::{Answer, Failure, HandlerResult};
+pub use body::BodyError;
+pub use hyper::{HeaderMap, Method, StatusCode};
+pub use listener::Listener;
+pub use peer::Peer;
+pub use query::{InvalidQuery, Query};
+pub use request::Request;
+pub use route::{Route, get, post, put};
+pub use router::Router;
+pub use server::serve;

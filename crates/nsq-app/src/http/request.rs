@@ -1,0 +1,84 @@
+//! A request as a handler sees it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Uri};
+
+use super::body::Body;
+use super::connection::Connection;
+use super::{BodyError, InvalidQuery, Peer, Query};
+
+/// One request on its way through a handler.
+#[derive(Debug)]
+pub struct Request {
+    head: Parts,
+    parameter: Option<String>,
+    body: Body,
+    connection: Arc<Connection>,
+}
+
+impl Request {
+    pub(super) fn new(
+        head: Parts,
+        parameter: Option<String>,
+        body: Body,
+        connection: Arc<Connection>,
+    ) -> Self {
+        Self { head, parameter, body, connection }
+    }
+
+    /// Reads the whole body into one piece, at most `limit_bytes` of it. Only for routes that
+    /// said [`reads_body`](super::Route::reads_body); others find it empty.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer or cannot be read; the connection is closed after the response.
+    pub async fn read_body(&mut self, limit_bytes: u64) -> Result<Bytes, BodyError> {
+        self.body.read(limit_bytes).await
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        &self.head.uri
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    /// The path as sent, escapes and all.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    /// What stands in the place of the route's `:name`, unescaped.
+    #[must_use]
+    pub fn parameter(&self) -> Option<&str> {
+        self.parameter.as_deref()
+    }
+
+    /// The query, checked.
+    ///
+    /// # Errors
+    ///
+    /// When it is malformed; converts into `400 INVALID_REQUEST`.
+    pub fn query(&self) -> Result<Query<'_>, InvalidQuery> {
+        Query::parse(self.head.uri.query().unwrap_or_default())
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// Who sent it.
+    #[must_use]
+    pub fn peer(&self) -> Peer {
+        self.connection.peer()
+    }
+}

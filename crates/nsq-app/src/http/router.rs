@@ -1,0 +1,223 @@
+//! From a request to its response.
+
+use std::any::Any;
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::HOST;
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode, Uri, Version};
+
+use super::answer::{self, Wire};
+use super::body::Body;
+use super::connection::Connection;
+use super::escape::unescape;
+use super::path::clean;
+use super::route::Style;
+use super::{Failure, HandlerResult, Peer, Request, Route};
+use crate::duration::DurationText;
+use crate::{LogLevel, Logger};
+
+/// A daemon's endpoints over its state `S`.
+pub struct Router<S> {
+    state: Arc<S>,
+    routes: Vec<Route<S>>,
+    log: Logger,
+}
+
+/// What can be said about a path without an endpoint for the request's method.
+enum Elsewhere {
+    /// It is a misspelling of this one.
+    Corrected(String),
+    /// It exists for these methods, e.g. `GET, OPTIONS`.
+    OtherMethods(String),
+    Nowhere,
+}
+
+impl<S: Send + Sync + 'static> Router<S> {
+    /// Where two routes match, the first wins.
+    #[must_use]
+    pub fn new(state: Arc<S>, log: Logger, routes: Vec<Route<S>>) -> Self {
+        Self { state, routes, log }
+    }
+
+    pub(super) fn log(&self) -> &Logger {
+        &self.log
+    }
+
+    /// Answers one request of `connection`.
+    pub(super) async fn respond(
+        &self,
+        connection: &Arc<Connection>,
+        request: hyper::Request<Incoming>,
+    ) -> Wire {
+        let (head, incoming) = request.into_parts();
+        let mut body = Body::new(incoming, Arc::clone(connection));
+        if head.version >= Version::HTTP_11 && !head.headers.contains_key(HOST) {
+            return answer::host_missing();
+        }
+        let Ok(path) = unescape(head.uri.path(), false) else {
+            return answer::malformed();
+        };
+        let mut response = match self.endpoint(&head.method, &path) {
+            Some((route, parameter)) => {
+                if !route.reads_body {
+                    body.discard().await;
+                }
+                let request = Request::new(head, parameter, body, Arc::clone(connection));
+                self.run(route, request).await
+            }
+            None => {
+                body.discard().await;
+                self.answer_elsewhere(&head, &path, connection.peer())
+            }
+        };
+        if connection.body_is_unread() {
+            answer::close_after(&mut response);
+        }
+        response
+    }
+
+    async fn run(&self, route: &Route<S>, request: Request) -> Wire {
+        let is_logged = route.is_logged && self.log.writes(LogLevel::Info);
+        let entry = LogEntry {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            peer: request.peer(),
+            // Unlogged routes are the busy ones: spare them the clock.
+            started: is_logged.then(Instant::now),
+        };
+        let state = Arc::clone(&self.state);
+        let handler = async move { (route.handler)(state, request).await };
+        match contain_panic(handler).await {
+            Ok(result) => {
+                let response = answer::of_handler(route.style, result);
+                if is_logged {
+                    entry.finish(&self.log, response.status());
+                }
+                response
+            }
+            Err(panic) => {
+                self.log.error(format_args!("panic in HTTP handler - {}", text_of(&*panic)));
+                let response = answer::of_handler(Style::Nsq, Err(Failure::internal()));
+                entry.finish(&self.log, response.status());
+                response
+            }
+        }
+    }
+
+    fn answer_elsewhere(&self, head: &Parts, path: &str, peer: Peer) -> Wire {
+        let is_options = head.method == Method::OPTIONS;
+        if is_options && path == "*" {
+            return answer::empty();
+        }
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let entry = LogEntry { method, uri, peer, started: Some(Instant::now()) };
+        let response = match self.elsewhere(&head.method, path) {
+            Elsewhere::Corrected(path) => {
+                let location = match head.uri.query() {
+                    Some(query) => format!("{path}?{query}"),
+                    None => path,
+                };
+                return answer::redirect(&location, head.method == Method::GET)
+                    .unwrap_or_else(|_| answer::malformed());
+            }
+            Elsewhere::OtherMethods(allowed) if is_options => {
+                return answer::options(&allowed).unwrap_or_else(|_| answer::malformed());
+            }
+            Elsewhere::OtherMethods(allowed) => {
+                answer::method_not_allowed(&allowed).unwrap_or_else(|_| answer::malformed())
+            }
+            Elsewhere::Nowhere => {
+                answer::of_handler(Style::Nsq, Err(Failure::not_found("NOT_FOUND")))
+            }
+        };
+        entry.finish(&self.log, response.status());
+        response
+    }
+
+    /// The first route that fits, and the text in the place of its `:name`.
+    fn endpoint(&self, method: &Method, path: &str) -> Option<(&Route<S>, Option<String>)> {
+        self.routes_of(method).find_map(|route| {
+            let parameter = route.pattern.matched(path)?;
+            Some((route, (!parameter.is_empty()).then(|| parameter.to_owned())))
+        })
+    }
+
+    fn elsewhere(&self, method: &Method, path: &str) -> Elsewhere {
+        if path != "/" && *method != Method::CONNECT {
+            let cleaned = clean(path);
+            let corrected = |route: &Route<S>| route.pattern.corrected(&cleaned);
+            if let Some(corrected) = self.routes_of(method).find_map(corrected) {
+                return Elsewhere::Corrected(corrected);
+            }
+        }
+        let matching = self.routes.iter().filter(|route| route.pattern.matched(path).is_some());
+        let mut allowed: Vec<&str> = matching.map(|route| route.method.as_str()).collect();
+        if allowed.is_empty() {
+            return Elsewhere::Nowhere;
+        }
+        allowed.push(Method::OPTIONS.as_str());
+        allowed.sort_unstable();
+        allowed.dedup();
+        Elsewhere::OtherMethods(allowed.join(", "))
+    }
+
+    fn routes_of(&self, method: &Method) -> impl Iterator<Item = &Route<S>> {
+        self.routes.iter().filter(move |route| route.method == *method)
+    }
+}
+
+/// A line of the request log in the making.
+struct LogEntry {
+    method: Method,
+    uri: Uri,
+    peer: Peer,
+    /// `None` where only a panic would be logged; it then shows as taking no time.
+    started: Option<Instant>,
+}
+
+impl LogEntry {
+    fn finish(self, log: &Logger, status: StatusCode) {
+        let elapsed = self.started.map_or(Duration::ZERO, |started| started.elapsed());
+        let target = self.uri.path_and_query().map_or("", |target| target.as_str());
+        let (status, method, peer) = (status.as_u16(), self.method, self.peer);
+        log.info(format_args!("{status} {method} {target} ({peer}) {}", DurationText(elapsed)));
+    }
+}
+
+/// Runs a handler so that its panic ends the request, not the connection's task.
+///
+/// State the panicking handler was changing is guarded by the daemon's own locks and checks, as
+/// with any other task that dies.
+async fn contain_panic(
+    handler: impl Future<Output = HandlerResult>,
+) -> Result<HandlerResult, Box<dyn Any + Send>> {
+    let mut handler = pin!(handler);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+/// The message of a panic, which is text unless someone went out of their way.
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+impl<S> fmt::Debug for Router<S> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Router").field("routes", &self.routes.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,190 @@
+//! Accepting connections and serving their requests.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time;
+
+use super::connection::Connection;
+use super::{Listener, Peer, Router};
+use crate::{Logger, Shutdown};
+
+/// Connections served at once per listener; more wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 65_536;
+
+/// Largest request head, as in Go: above it the answer is 431. Also the largest single read.
+const HEAD_BYTES_MAX: usize = 1 << 20;
+
+/// How long a request head may take, and how long a connection may be idle before one. Go NSQ
+/// waits for ever; this is well above the 90 s after which Go's own clients drop idle
+/// connections, so that a client never sends into one we are about to close.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long requests still running at shutdown may take.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a connection with an unread body stays half open, as in Go: closing it with bytes
+/// unread resets it, and the reset can overtake the response.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Pause after the first failed accept, e.g. for want of file handles; it doubles up to
+/// [`ACCEPT_PAUSE_MAX`].
+const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
+const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Serves `listener` until `shutdown` begins; `name` (`HTTP`, `HTTPS`) is for the log. Then closes
+/// it and idle connections at once, and the others when their request is answered, at the latest
+/// after two seconds.
+///
+/// # Errors
+///
+/// When the listener fails for good.
+pub async fn serve<L, S>(
+    name: &str,
+    mut listener: L,
+    router: Arc<Router<S>>,
+    shutdown: Shutdown,
+) -> io::Result<()>
+where
+    L: Listener,
+    S: Send + Sync + 'static,
+{
+    let log = router.log().clone();
+    let address = listener.address();
+    log.info(format_args!("{name}: listening on {address}"));
+    let mut connections = JoinSet::new();
+    let outcome = accept_all(&mut listener, &mut connections, &router, &shutdown).await;
+    drop(listener);
+    log.info(format_args!("{name}: closing {address}"));
+    // After a failure nobody has told the connections to end; dropping the set ends them.
+    if outcome.is_ok() {
+        let ended = time::timeout(SHUTDOWN_GRACE, async {
+            while let Some(end) = connections.join_next().await {
+                report(&log, end);
+            }
+        });
+        if ended.await.is_err() {
+            log.warning(format_args!("{name}: dropping {} running requests", connections.len()));
+        }
+    }
+    outcome
+}
+
+async fn accept_all<L, S>(
+    listener: &mut L,
+    connections: &mut JoinSet<()>,
+    router: &Arc<Router<S>>,
+    shutdown: &Shutdown,
+) -> io::Result<()>
+where
+    L: Listener,
+    S: Send + Sync + 'static,
+{
+    let log = router.log();
+    let mut stop = pin!(shutdown.wait());
+    let mut pause = ACCEPT_PAUSE_MIN;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => return Ok(()),
+            Some(end) = connections.join_next() => {
+                report(log, end);
+                continue;
+            }
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                pause = ACCEPT_PAUSE_MIN;
+                let (router, shutdown) = (Arc::clone(router), shutdown.clone());
+                connections.spawn(serve_connection(router, stream, peer, shutdown));
+            }
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                log.warning(format_args!("http: Accept error: {error}; retrying in {pause:?}"));
+                tokio::select! {
+                    () = &mut stop => return Ok(()),
+                    () = time::sleep(pause) => {}
+                }
+                pause = ACCEPT_PAUSE_MAX.min(pause * 2);
+            }
+        }
+    }
+}
+
+/// Whether only the connection about to be accepted is lost.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+/// Whether the listener itself is broken. All else, like a shortage of file handles or a network
+/// that is down, passes.
+fn is_final(error: &io::Error) -> bool {
+    let finals = [Errno::BADF, Errno::INVAL, Errno::NOTSOCK, Errno::OPNOTSUPP];
+    Errno::from_io_error(error).is_some_and(|errno| finals.contains(&errno))
+}
+
+fn report(log: &Logger, end: Result<(), JoinError>) {
+    if let Err(error) = end {
+        log.error(format_args!("HTTP connection ended by a fault - {error}"));
+    }
+}
+
+async fn serve_connection<S, T>(
+    router: Arc<Router<S>>,
+    mut stream: T,
+    peer: Peer,
+    shutdown: Shutdown,
+) where
+    S: Send + Sync + 'static,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let connection = Arc::new(Connection::new(peer));
+    let service = service_fn(|request| {
+        let (router, connection) = (&router, &connection);
+        async move { Ok::<_, Infallible>(router.respond(connection, request).await) }
+    });
+    let outcome = {
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .title_case_headers(true)
+            .serve_connection(TokioIo::new(&mut stream), service);
+        let mut served = pin!(served);
+        tokio::select! {
+            outcome = &mut served => outcome,
+            () = shutdown.wait() => {
+                served.as_mut().graceful_shutdown();
+                served.await
+            }
+        }
+    };
+    match outcome {
+        Ok(()) if !connection.body_is_unread() => {}
+        // hyper has answered what could be answered; what is left is a client gone or confused.
+        Ok(()) | Err(_) => linger(&mut stream).await,
+    }
+}
+
+/// Reads and drops what still comes in, so that the client gets to read its response.
+async fn linger(stream: &mut (impl AsyncRead + Unpin)) {
+    let drain = async {
+        let mut unwanted = [0; 4096];
+        while matches!(stream.read(&mut unwanted).await, Ok(1..)) {}
+    };
+    if time::timeout(LINGER, drain).await.is_err() {
+        // The client had its chance.
+    }
+}

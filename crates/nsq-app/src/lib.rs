@@ -1,0 +1,17 @@
+//! Flags, log lines, signals, HTTP frame: what every daemon shares.
+//!
+//! A daemon's `main` reads its options with [`mod@flags`], opens a [`Logger`], turns signals into a
+//! [`Shutdown`] and serves its endpoints with [`http`]. Nothing in here knows about topics.
+
+pub mod duration;
+pub mod flags;
+pub mod http;
+pub mod local_time;
+mod log;
+mod shutdown;
+mod signals;
+pub mod version;
+
+pub use log::{InvalidLogLevel, LogLevel, Logger};
+pub use shutdown::Shutdown;
+pub use signals::Signals;

@@ -1,0 +1,141 @@
+//! A small daemon with endpoints like nsqd's.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use nsq_app::http::{Answer, HandlerResult, Request, Route, Router, get, post, put, serve};
+use nsq_app::local_time::LocalTime;
+use nsq_app::{LogLevel, Logger, Shutdown};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::wire::Client;
+
+/// The longest body `/pub` takes, in bytes.
+pub(crate) const BODY_LIMIT_BYTES: u64 = 100_000;
+
+/// State of the endpoints.
+#[derive(Default)]
+pub(crate) struct State {
+    /// Told when `/wait` has begun.
+    pub(crate) waiting: Notify,
+    /// Lets `/wait` answer.
+    pub(crate) go_on: Notify,
+}
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    pub(crate) address: String,
+    pub(crate) state: Arc<State>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) server: JoinHandle<io::Result<()>>,
+    log: mpsc::UnboundedReceiver<String>,
+}
+
+impl Daemon {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+        let address = listener.local_addr().expect("bound").to_string();
+        let (log, state, shutdown) = (capture_log(), Arc::default(), Shutdown::new());
+        let router = Arc::new(Router::new(Arc::clone(&state), log.0, routes()));
+        let server = tokio::spawn(serve("HTTP", listener, router, shutdown.clone()));
+        let mut daemon = Self { address, state, shutdown, server, log: log.1 };
+        let listening = format!("INFO: HTTP: listening on {}", daemon.address);
+        assert_eq!(daemon.next_line().await, listening);
+        daemon
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(&self.address).await
+    }
+
+    /// The next log line without its date.
+    pub(crate) async fn next_line(&mut self) -> String {
+        let line = self.log.recv().await.expect("the logger lives");
+        let mut parts = line.trim_end().splitn(3, ' ');
+        parts.nth(2).expect("date, time, text").to_owned()
+    }
+
+    /// The next log line, which is about a request, without date, port and time taken.
+    pub(crate) async fn next_request(&mut self) -> String {
+        let line = self.next_line().await;
+        let (text, peer) = line.rsplit_once(" (127.0.0.1:").expect("the peer's address");
+        let (port, elapsed) = peer.split_once(") ").expect("the time taken");
+        assert!(port.parse::<u16>().is_ok(), "{line}");
+        assert!(elapsed.ends_with('s') && elapsed.starts_with(|c: char| c.is_ascii_digit()));
+        text.to_owned()
+    }
+}
+
+/// A logger and what it writes.
+pub(crate) fn capture_log() -> (Logger, mpsc::UnboundedReceiver<String>) {
+    let (lines, written) = mpsc::unbounded_channel();
+    (Logger::new("", LogLevel::Info, LocalTime::utc(), Box::new(Lines(lines))), written)
+}
+
+struct Lines(mpsc::UnboundedSender<String>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.send(String::from_utf8_lossy(bytes).into_owned()) {
+            Ok(()) => Ok(bytes.len()),
+            Err(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(crate) fn routes() -> Vec<Route<State>> {
+    vec![
+        get("/ping", ping).plain(),
+        get("/stats", stats),
+        get("/fault", fault).unlogged(),
+        get("/wait", wait),
+        post("/pub", publish).reads_body().unlogged(),
+        post("/topic/create", create_topic),
+        get("/config/:option", show_option),
+        put("/config/:option", show_option).reads_body(),
+        get("/debug/pprof/", ping),
+        put("/debug/setblockrate", refuse_plainly).plain(),
+    ]
+}
+
+async fn ping(_: Arc<State>, _: Request) -> HandlerResult {
+    Ok(Answer::text("OK"))
+}
+
+async fn stats(_: Arc<State>, request: Request) -> HandlerResult {
+    let query = request.query()?;
+    Answer::json(&[query.first("topic")])
+}
+
+async fn fault(_: Arc<State>, request: Request) -> HandlerResult {
+    panic!("no {}", request.path());
+}
+
+async fn wait(state: Arc<State>, _: Request) -> HandlerResult {
+    state.waiting.notify_one();
+    state.go_on.notified().await;
+    Ok(Answer::text("waited"))
+}
+
+async fn publish(_: Arc<State>, mut request: Request) -> HandlerResult {
+    let body = request.read_body(BODY_LIMIT_BYTES).await;
+    Ok(Answer::text(body.map_err(|error| error.refuse("MSG_TOO_BIG"))?))
+}
+
+async fn create_topic(_: Arc<State>, _: Request) -> HandlerResult {
+    Ok(Answer::empty())
+}
+
+async fn show_option(_: Arc<State>, request: Request) -> HandlerResult {
+    Answer::json(&request.parameter())
+}
+
+async fn refuse_plainly(_: Arc<State>, _: Request) -> HandlerResult {
+    Err(nsq_app::http::Failure::bad_request("invalid block rate"))
+}

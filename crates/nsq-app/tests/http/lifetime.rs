@@ -1,0 +1,95 @@
+//! Connections and listeners from open to close.
+
+use std::sync::Arc;
+
+use nsq_app::Shutdown;
+use nsq_app::http::{Router, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+
+use crate::daemon::{Daemon, State, capture_log, routes};
+
+const GET_PING: &str = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test]
+async fn http_1_0_closes_unless_asked_not_to() {
+    let daemon = Daemon::start().await;
+    let mut client = daemon.connect().await;
+    assert_eq!(
+        client.ask("GET /ping HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").await,
+        "\
+HTTP/1.0 200 OK
+Connection: keep-alive
+Content-Length: 2
+Content-Type: text/plain; charset=utf-8
+
+OK"
+    );
+    assert_eq!(
+        client.ask("GET /ping HTTP/1.0\r\n\r\n").await,
+        "HTTP/1.0 200 OK\nContent-Length: 2\nContent-Type: text/plain; charset=utf-8\n\nOK"
+    );
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn improper_requests_are_refused() {
+    let daemon = Daemon::start().await;
+    let long_head = format!("GET /ping HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(2 << 20));
+    for (request, status_line) in [
+        ("garbage\r\n\r\n", "HTTP/1.1 400 Bad Request\n"),
+        ("GET /pi%zz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request\n"),
+        ("GET /ping HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request: missing required Host header\n"),
+        (long_head.as_str(), "HTTP/1.1 431 Request Header Fields Too Large\n"),
+    ] {
+        let mut client = daemon.connect().await;
+        let response = client.ask(request).await;
+        assert!(response.starts_with(status_line), "{response}");
+        assert!(client.is_closed().await);
+    }
+}
+
+#[tokio::test]
+async fn shutdown_ends_idle_connections_and_lets_requests_finish() {
+    let mut daemon = Daemon::start().await;
+    let mut fresh = daemon.connect().await;
+    let mut idle = daemon.connect().await;
+    idle.ask(GET_PING).await;
+    assert_eq!(daemon.next_request().await, "INFO: 200 GET /ping");
+    let mut busy = daemon.connect().await;
+    busy.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    daemon.state.waiting.notified().await;
+
+    daemon.shutdown.begin();
+    assert!(idle.is_closed().await);
+    assert!(fresh.is_closed().await);
+    assert_eq!(daemon.next_line().await, format!("INFO: HTTP: closing {}", daemon.address));
+    assert!(TcpStream::connect(&daemon.address).await.is_err());
+    daemon.state.go_on.notify_one();
+    let response = busy.next_response(true).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\nConnection: close\n"), "{response}");
+    assert!(response.ends_with("waited"), "{response}");
+    assert!(busy.is_closed().await);
+    assert_eq!(daemon.next_request().await, "INFO: 200 GET /wait");
+    daemon.server.await.expect("no panic").expect("an orderly end");
+}
+
+#[tokio::test]
+async fn clients_of_a_unix_socket_show_as_at_sign() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("http.sock");
+    let listener = UnixListener::bind(&path).expect("a free path");
+    let (log, mut lines) = capture_log();
+    let router = Arc::new(Router::new(Arc::new(State::default()), log, routes()));
+    let server = tokio::spawn(serve("HTTP", listener, router, Shutdown::new()));
+    let mut line = async || lines.recv().await.expect("the logger lives");
+    assert!(line().await.ends_with(&format!("INFO: HTTP: listening on {}\n", path.display())));
+
+    let mut client = UnixStream::connect(&path).await.expect("the daemon listens");
+    client.write_all(b"GET /ping HTTP/1.0\r\n\r\n").await.expect("the daemon reads");
+    let mut response = String::new();
+    client.read_to_string(&mut response).await.expect("the daemon answers");
+    assert!(response.ends_with("\r\n\r\nOK"), "{response}");
+    assert!(line().await.contains("INFO: 200 GET /ping (@) "));
+    server.abort();
+}

@@ -1,0 +1,10 @@
+//! The HTTP frame as clients see it: raw requests over loopback, exact responses.
+//!
+//! The routes have the shape of nsqd's, and expected responses are nsqd 1.3.0's, apart from the
+//! date and the order of headers.
+
+mod bodies;
+mod daemon;
+mod lifetime;
+mod routing;
+mod wire;

@@ -1,0 +1,176 @@
+//! `PublishBlock`: publish commands encoded once and written again and again.
+//!
+//! ```text
+//! PUB  <topic>\n       | u32 size | body
+//! DPUB <topic> <ms>\n  | u32 size | body
+//! MPUB <topic>\n       | u32 bytes that follow | u32 count | (u32 size | body) × count
+//! ```
+//!
+//! All commands of a block are alike, so any number of them is a prefix of the block.
+
+use anyhow::{Result, ensure};
+
+use crate::stamp::{STAMP_BYTES, Stamp};
+
+/// Largest block; a command above this is refused. Well above nsqd's 5 MiB default limit.
+const MAX_BLOCK_BYTES: usize = 256 << 20;
+/// Blocks hold as many commands as fit in this, so that they stay in the processor's cache.
+const PREFERRED_BLOCK_BYTES: usize = 256 << 10;
+
+/// What the commands of a block look like.
+#[derive(Clone, Debug)]
+pub(crate) struct PublishShape {
+    pub(crate) topic: String,
+    /// Size of one message body, at least 1.
+    pub(crate) body_bytes: usize,
+    /// Messages per command: 1 is PUB, more is MPUB.
+    pub(crate) batch: usize,
+    /// Deferral, which makes the command a DPUB; only with a batch of 1.
+    pub(crate) defer_ms: Option<u64>,
+}
+
+/// Identical publish commands in one buffer.
+pub(crate) struct PublishBlock {
+    bytes: Vec<u8>,
+    command_bytes: usize,
+    commands: usize,
+    first_body: usize,
+    body_stride: usize,
+    batch: usize,
+}
+
+impl PublishBlock {
+    /// Encodes up to `max_commands` commands, fewer when they would not fit in the cache.
+    pub(crate) fn encode(shape: &PublishShape, max_commands: usize) -> Result<Self> {
+        ensure!(shape.batch >= 1 && shape.body_bytes >= 1, "batch and size must be at least 1");
+        ensure!(shape.defer_ms.is_none() || shape.batch == 1, "deferred publishes have no batch");
+        let bulk = shape.batch.saturating_mul(shape.body_bytes.saturating_add(4));
+        ensure!(bulk <= MAX_BLOCK_BYTES, "one command of {bulk} bytes is too large");
+
+        let mut command = command_line(shape);
+        let size = u32::try_from(shape.body_bytes)?;
+        if shape.batch > 1 {
+            command.extend_from_slice(&u32::try_from(bulk + 4)?.to_be_bytes());
+            command.extend_from_slice(&u32::try_from(shape.batch)?.to_be_bytes());
+        }
+        let first_body = command.len() + 4;
+        for _ in 0..shape.batch {
+            command.extend_from_slice(&size.to_be_bytes());
+            command.extend((b'a'..=b'z').cycle().take(shape.body_bytes));
+        }
+        let commands = (PREFERRED_BLOCK_BYTES / command.len()).clamp(1, max_commands.max(1));
+        Ok(Self {
+            bytes: command.repeat(commands),
+            command_bytes: command.len(),
+            commands,
+            first_body,
+            body_stride: shape.body_bytes + 4,
+            batch: shape.batch,
+        })
+    }
+
+    /// Writes consecutive stamps, from `first` on, into the messages of the first `commands`.
+    ///
+    /// Bodies shorter than a stamp are left alone.
+    pub(crate) fn stamp(&mut self, commands: usize, first: Stamp) {
+        let mut stamp = first;
+        if self.body_stride < STAMP_BYTES + 4 {
+            return;
+        }
+        for command in self.bytes.chunks_exact_mut(self.command_bytes).take(commands) {
+            for message in 0..self.batch {
+                let body = self.first_body + message * self.body_stride;
+                stamp.write(&mut command[body..body + STAMP_BYTES]);
+                stamp.number += 1;
+            }
+        }
+    }
+
+    /// The first `commands` commands as they go on the wire, at most the whole block.
+    pub(crate) fn prefix(&self, commands: usize) -> &[u8] {
+        &self.bytes[..commands.min(self.commands) * self.command_bytes]
+    }
+
+    /// The body of the first message, for a caller with stamps of its own.
+    pub(crate) fn first_body_mut(&mut self) -> &mut [u8] {
+        let end = self.first_body + self.body_stride - 4;
+        &mut self.bytes[self.first_body..end]
+    }
+
+    /// How many commands the block holds.
+    pub(crate) fn commands(&self) -> usize {
+        self.commands
+    }
+
+    /// Messages in each command.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch
+    }
+}
+
+fn command_line(shape: &PublishShape) -> Vec<u8> {
+    let topic = &shape.topic;
+    match shape.defer_ms {
+        Some(defer_ms) => format!("DPUB {topic} {defer_ms}\n"),
+        None if shape.batch > 1 => format!("MPUB {topic}\n"),
+        None => format!("PUB {topic}\n"),
+    }
+    .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(body_bytes: usize, batch: usize, defer_ms: Option<u64>) -> PublishShape {
+        PublishShape { topic: "x".to_owned(), body_bytes, batch, defer_ms }
+    }
+
+    #[test]
+    fn commands_match_the_protocol_description() {
+        let cases: [(PublishShape, &[u8]); 4] = [
+            (shape(1, 1, None), b"PUB x\n\x00\x00\x00\x01a"),
+            (shape(2, 1, Some(1500)), b"DPUB x 1500\n\x00\x00\x00\x02ab"),
+            (
+                shape(2, 3, None),
+                b"MPUB x\n\x00\x00\x00\x16\x00\x00\x00\x03\x00\x00\x00\x02ab\
+                  \x00\x00\x00\x02ab\x00\x00\x00\x02ab",
+            ),
+            (shape(1, 1, Some(0)), b"DPUB x 0\n\x00\x00\x00\x01a"),
+        ];
+        for (shape, expected) in cases {
+            let block = PublishBlock::encode(&shape, 3).unwrap();
+            assert_eq!(block.prefix(1), expected);
+            assert_eq!(block.prefix(9), expected.repeat(3));
+        }
+    }
+
+    #[test]
+    fn a_block_never_outgrows_its_preferred_size_by_more_than_a_command() {
+        let block = PublishBlock::encode(&shape(200, 200, None), 100).unwrap();
+        assert_eq!(block.commands(), 6);
+        let block = PublishBlock::encode(&shape(1 << 20, 1, None), 100).unwrap();
+        assert_eq!(block.commands(), 1);
+    }
+
+    #[test]
+    fn stamps_count_up_through_all_messages() {
+        let mut block = PublishBlock::encode(&shape(20, 2, None), 2).unwrap();
+        block.stamp(2, Stamp { run: 7, publisher: 3, number: 40 });
+        let numbers: Vec<u64> = block
+            .bytes
+            .chunks_exact(block.command_bytes)
+            .flat_map(|command| [&command[19..39], &command[43..63]])
+            .map(|body| Stamp::read(body).unwrap().number)
+            .collect();
+        assert_eq!(numbers, [40, 41, 42, 43]);
+    }
+
+    #[test]
+    fn impossible_shapes_are_refused() {
+        for wrong in [shape(0, 1, None), shape(1, 0, None), shape(1, 2, Some(5))] {
+            assert!(PublishBlock::encode(&wrong, 1).is_err());
+        }
+        assert!(PublishBlock::encode(&shape(usize::MAX, 9, None), 1).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! A channel of the daemon: the broker's channel behind its lock, and what reads the log for it.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use nsq_broker::{Channel as Broker, ConsumerKey, Delivery, Sequence, Taken};
+use nsq_proto::ChannelName;
+use nsq_store::Recent;
+use nsq_store::journal::ChannelNumber;
+use parking_lot::Mutex;
+
+use crate::backing::Backing;
+use crate::client::Client;
+use crate::topic::Topic;
+
+/// How much is fetched from memory at a time.
+const RECENT_BYTES: usize = 256 << 10;
+/// How much is read from disk at a time: large blocks, because a channel that lags reads on.
+const READ_BYTES: usize = 1 << 20;
+/// How long a failed read of the log keeps others from trying.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// One channel.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) name: ChannelName,
+    pub(crate) number: ChannelNumber,
+    pub(crate) broker: Mutex<Broker<Arc<Client>>>,
+    /// True once it is deleted: nobody may join any more.
+    pub(crate) exiting: AtomicBool,
+    /// When the sweep will look at it; `i64::MAX` when it will not.
+    pub(crate) armed_for: AtomicI64,
+    reading: AtomicBool,
+    topic: Weak<Topic>,
+}
+
+/// What a connection that wants messages should do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pulled {
+    /// It got some; there may be more.
+    Some,
+    /// It must wait to be woken.
+    Nothing,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        name: ChannelName,
+        number: ChannelNumber,
+        broker: Broker<Arc<Client>>,
+        topic: Weak<Topic>,
+    ) -> Self {
+        Self {
+            name,
+            number,
+            broker: Mutex::new(broker),
+            exiting: AtomicBool::new(false),
+            armed_for: AtomicI64::new(i64::MAX),
+            reading: AtomicBool::new(false),
+            topic,
+        }
+    }
+
+    /// Hands messages to a consumer: up to its ready count and about `bytes` of bodies.
+    pub(crate) fn pull(
+        self: &Arc<Self>,
+        key: ConsumerKey,
+        now_ns: i64,
+        bytes: usize,
+        out: &mut Vec<Delivery>,
+    ) -> Pulled {
+        let Some(topic) = self.topic.upgrade() else { return Pulled::Nothing };
+        loop {
+            let mut next = None;
+            let taken = self.broker.lock().take(key, now_ns, bytes, out, &mut next);
+            wake(next);
+            match taken {
+                Taken::Some => return Pulled::Some,
+                Taken::NotReady | Taken::Empty => return Pulled::Nothing,
+                Taken::Read(from) => match topic.backing.recent(from, RECENT_BYTES) {
+                    Recent::Batches(batches) => {
+                        let upto = batches.last().map_or(from, |batch| batch.end());
+                        wake(self.broker.lock().offer(from, batches, upto));
+                    }
+                    Recent::OnDisk => return self.wait_for_disk(&topic, key, Wanted::From(from)),
+                    Recent::End => return Pulled::Nothing,
+                },
+                Taken::Reload(which) => match &topic.backing {
+                    Backing::Memory(log) => {
+                        wake(self.broker.lock().offer_requeued(log.read_each(&which)));
+                    }
+                    Backing::Log(_) => {
+                        return self.wait_for_disk(&topic, key, Wanted::Each(which));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Reads the log on a thread that may wait, unless that happens already. The consumer stands
+    /// in line and is woken when something was read.
+    fn wait_for_disk(
+        self: &Arc<Self>,
+        topic: &Arc<Topic>,
+        key: ConsumerKey,
+        wanted: Wanted,
+    ) -> Pulled {
+        self.broker.lock().wait(key);
+        if !self.reading.swap(true, Ordering::AcqRel) {
+            let (channel, topic) = (Arc::clone(self), Arc::clone(topic));
+            tokio::task::spawn_blocking(move || {
+                let read = channel.read(&topic, wanted);
+                channel.reading.store(false, Ordering::Release);
+                match read {
+                    Ok(next) => wake(next),
+                    Err(error) => {
+                        topic.log_read_error(&channel.name, &error);
+                        // Nothing is lost; whoever comes next tries again, after a while.
+                        std::thread::sleep(RETRY_AFTER);
+                    }
+                }
+                // Somebody may have stood in line while this still counted as reading.
+                let next = channel.broker.lock().wake_in_line();
+                wake(next);
+            });
+        }
+        Pulled::Nothing
+    }
+
+    fn read(&self, topic: &Topic, wanted: Wanted) -> io::Result<Option<Arc<Client>>> {
+        let Some(log) = topic.backing.disk() else { return Ok(None) };
+        match wanted {
+            Wanted::From(from) => {
+                let chunk = log.read(from, READ_BYTES)?;
+                topic.log_damage(&chunk.damage);
+                Ok(self.broker.lock().offer(from, chunk.batches, chunk.next))
+            }
+            Wanted::Each(mut which) => {
+                which.sort_unstable();
+                let read = log.read_each(&which)?;
+                Ok(self.broker.lock().offer_requeued(read))
+            }
+        }
+    }
+
+    /// Tells the keeper that this channel's state has changed.
+    pub(crate) fn touch_topic(&self) {
+        if let Some(topic) = self.topic.upgrade() {
+            topic.touch();
+        }
+    }
+
+    /// Closes the connections of all consumers, without a word.
+    pub(crate) fn close_consumers(&self) {
+        self.broker.lock().consumers().for_each(|client| client.signal.close());
+    }
+}
+
+enum Wanted {
+    From(Sequence),
+    Each(Vec<Sequence>),
+}
+
+/// Wakes the connections that a change of a channel concerns.
+pub(crate) fn wake(clients: impl IntoIterator<Item = Arc<Client>>) {
+    clients.into_iter().for_each(|client| client.signal.messages());
+}

@@ -1,0 +1,410 @@
+//! The task of one TCP connection: it moves the bytes and has no opinions.
+//!
+//! One loop reads, does what it read, hands out messages, writes, and waits when nothing is left
+//! to do. Nothing is held back: what was encoded is written before the task waits, so batching
+//! comes from load and not from timers.
+
+mod commands;
+mod deadlines;
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use nsq_broker::Delivery;
+use nsq_net::Stream;
+use nsq_proto::{Admission, ClientState, Decoder, Fatal, ProtocolError, frame, magic};
+
+use self::commands::Subscribed;
+use self::deadlines::Deadlines;
+use crate::channel::{Pulled, wake};
+use crate::client::{Client, add};
+use crate::node::Node;
+use crate::pending::Pending;
+use crate::signal::Woken;
+
+/// The first read of a connection; it grows as long as reads fill it.
+const READ_BYTES_MIN: usize = 1 << 10;
+const READ_BYTES_MAX: usize = 256 << 10;
+/// A buffer up to this size is not kept while the connection waits.
+const CHEAP_BYTES: usize = 4 << 10;
+/// A connection is not read while more than this waits to be written to it.
+const OUTPUT_BYTES_MAX: usize = 1 << 20;
+/// What is handed out between two writes, unless the client wants less.
+const DELIVERY_BYTES: usize = 64 << 10;
+/// Go NSQ's default output buffer; a client that has it has not asked for less.
+const DEFAULT_OUTPUT_BUFFER: usize = 16 << 10;
+/// How long a client that was sent an error may take to close.
+const LINGER: Duration = Duration::from_secs(1);
+/// How much more it may send meanwhile.
+const LINGER_BYTES: usize = 16 << 20;
+
+/// Why a conversation ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// Close without a word.
+    Silent,
+    /// Answer with this error, then close.
+    Error(ProtocolError),
+    /// The connection failed.
+    Io(io::Error),
+}
+
+impl From<Fatal> for End {
+    fn from(fatal: Fatal) -> Self {
+        match fatal {
+            Fatal::Silent => Self::Silent,
+            Fatal::Answer(error) => Self::Error(error),
+        }
+    }
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// What a connection was woken by.
+#[derive(Clone, Copy, Debug, Default)]
+struct Event {
+    readable: bool,
+    writable: bool,
+    timer: bool,
+    woken: Woken,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    node: Arc<Node>,
+    client: Arc<Client>,
+    stream: Stream,
+    decoder: Decoder,
+    input: BytesMut,
+    output: BytesMut,
+    pending: Pending,
+    read_bytes: usize,
+    admission: Admission,
+    subscribed: Option<Subscribed>,
+    deadlines: Deadlines,
+    deliveries: Vec<Delivery>,
+}
+
+impl Driver {
+    pub(crate) fn new(node: Arc<Node>, client: Arc<Client>, stream: Stream) -> Self {
+        let now_ns = node.clock.now_ns();
+        let settings = client.settings.lock().clone();
+        Self {
+            decoder: Decoder::new(node.limits),
+            deadlines: Deadlines::new(now_ns, &settings),
+            node,
+            client,
+            stream,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            pending: Pending::default(),
+            read_bytes: READ_BYTES_MIN,
+            admission: Admission::default(),
+            subscribed: None,
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(crate) async fn run(mut self) {
+        let end = match self.greet().await {
+            Ok(()) => self.converse().await,
+            Err(end) => end,
+        };
+        self.leave();
+        let address = self.client.address;
+        match end {
+            End::Silent => {}
+            End::Io(error) => {
+                self.node.log.debug(format_args!("client({address}) {error}"));
+            }
+            End::Error(error) => {
+                self.node.log.error(format_args!("[{address}] - {error}"));
+                self.say_goodbye(&error).await;
+            }
+        }
+    }
+
+    /// Waits for the magic.
+    async fn greet(&mut self) -> Result<(), End> {
+        loop {
+            match magic::read(&self.input) {
+                magic::Magic::V2 => {
+                    self.input.advance(magic::MAGIC.len());
+                    let settings = self.client.settings.lock();
+                    let now_ns = self.node.clock.now_ns();
+                    self.deadlines = Deadlines::new(now_ns, &settings);
+                    return Ok(());
+                }
+                magic::Magic::Unknown => return Err(End::Error(ProtocolError::bad_protocol())),
+                magic::Magic::Incomplete => {}
+            }
+            let event = self.wait(false).await?;
+            let now_ns = self.node.clock.now_ns();
+            if event.timer {
+                self.deadlines.heartbeat_due(now_ns);
+            }
+            if event.woken.close || self.deadlines.is_silent(now_ns) {
+                return Err(End::Silent);
+            }
+            if event.readable && self.read(1).await? == Some(0) {
+                return Err(End::Silent);
+            }
+        }
+    }
+
+    async fn converse(&mut self) -> End {
+        match self.serve().await {
+            Ok(()) => End::Silent,
+            Err(end) => end,
+        }
+    }
+
+    async fn serve(&mut self) -> Result<(), End> {
+        // The magic may have come with commands behind it.
+        let mut more = !self.input.is_empty();
+        let mut at_least = 1;
+        loop {
+            if !more {
+                self.release_buffers();
+            }
+            let mut event = self.wait(more).await?;
+            if event.woken.messages {
+                // Let the publishers that are ready go first: then one pull takes all of it.
+                tokio::task::yield_now().await;
+                event.readable |= self.wait(true).await?.readable;
+            }
+            if event.woken.close {
+                return Ok(());
+            }
+            let mut eof = false;
+            if event.readable {
+                eof = self.read(at_least).await? == Some(0);
+            }
+            if !self.input.is_empty() {
+                at_least = self.execute().await?;
+            }
+            if eof {
+                return self.interrupted();
+            }
+            more = self.deliver();
+            if event.timer {
+                self.on_timer()?;
+            }
+            self.write().await?;
+        }
+    }
+
+    /// The input ended: nsqd complains about half a command, but not about half a line.
+    fn interrupted(&self) -> Result<(), End> {
+        self.decoder.interrupted().map_or(Ok(()), |error| Err(End::Error(error)))
+    }
+
+    /// Takes messages for the client and encodes them. True when there may be more.
+    fn deliver(&mut self) -> bool {
+        let Some(subscribed) = &self.subscribed else { return false };
+        // What is not written yet counts as a buffer's worth: a slow reader gets nothing new.
+        if self.admission.state != ClientState::Subscribed || self.output.len() >= DELIVERY_BYTES {
+            return false;
+        }
+        let now_ns = self.node.clock.now_ns();
+        let bytes = subscribed.delivery_bytes;
+        let pulled = subscribed.channel.pull(subscribed.key, now_ns, bytes, &mut self.deliveries);
+        let mut count = 0;
+        for delivery in self.deliveries.drain(..) {
+            count += encode(&mut self.output, &delivery);
+        }
+        if count > 0 {
+            add(&self.client.counters.delivered, count);
+            self.node.sweep.arm(&subscribed.channel, now_ns + subscribed.msg_timeout_ns);
+            subscribed.topic.touch();
+        }
+        pulled == Pulled::Some
+    }
+
+    /// Reads once; grows what the next read takes when this one was filled. `None` when there was
+    /// nothing after all.
+    async fn read(&mut self, at_least: usize) -> Result<Option<usize>, End> {
+        let missing = at_least.saturating_sub(self.input.len());
+        // A length field is no reason to believe that so much will come: room grows with what
+        // has come already.
+        let room = missing.min(self.input.len().max(READ_BYTES_MIN)).max(self.read_bytes);
+        self.input.reserve(room);
+        let (stream, input) = (&mut self.stream, &mut self.input);
+        let free = input.capacity() - input.len();
+        let read = poll_fn(|context| Poll::Ready(stream.poll_read(context, input))).await;
+        let Poll::Ready(read) = read else { return Ok(None) };
+        let count = read?;
+        if count == free {
+            self.read_bytes = (2 * self.read_bytes).min(READ_BYTES_MAX);
+        }
+        Ok(Some(count))
+    }
+
+    /// Writes what the client takes.
+    async fn write(&mut self) -> Result<(), End> {
+        while !self.output.is_empty() {
+            let (stream, output) = (&mut self.stream, &mut self.output);
+            let wrote = poll_fn(|context| Poll::Ready(stream.poll_write(context, output))).await;
+            let Poll::Ready(wrote) = wrote else { break };
+            let count = wrote?;
+            if count == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            self.output.advance(count);
+            self.deadlines.on_write();
+        }
+        if self.output.is_empty() {
+            self.output.clear();
+            self.deadlines.on_drained();
+        } else if self.deadlines.on_stuck(self.node.clock.now_ns()) {
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to do; with `more`, only looks.
+    async fn wait(&mut self, more: bool) -> Result<Event, End> {
+        let may_read = self.output.len() < OUTPUT_BYTES_MAX;
+        let must_write = !self.output.is_empty();
+        let Self { stream, client, deadlines, node, .. } = self;
+        let mut timer = deadlines.timer(&node.clock);
+        let event = poll_fn(|context| {
+            let mut event = Event::default();
+            if let Poll::Ready(woken) = client.signal.poll(context) {
+                event.woken = woken;
+            }
+            if may_read {
+                event.readable = stream.poll_readable(context).is_ready();
+            }
+            if must_write {
+                event.writable = stream.poll_writable(context).is_ready();
+            }
+            event.timer = timer.as_mut().poll(context).is_ready();
+            let Event { readable, writable, timer, woken } = event;
+            let happened = readable || writable || timer || woken != Woken::default();
+            if happened || more { Poll::Ready(event) } else { Poll::Pending }
+        });
+        let event = event.await;
+        if more {
+            tokio::task::yield_now().await;
+        }
+        Ok(event)
+    }
+
+    /// Gives back buffers that a waiting connection need not own.
+    fn release_buffers(&mut self) {
+        if self.input.is_empty() && self.input.capacity() <= CHEAP_BYTES {
+            self.input = BytesMut::new();
+        }
+        if self.output.is_empty() && self.output.capacity() <= CHEAP_BYTES {
+            self.output = BytesMut::new();
+        }
+    }
+
+    /// The same, large ones too: nothing has happened for a while.
+    fn release_all_buffers(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+            self.read_bytes = READ_BYTES_MIN;
+        }
+        if self.output.is_empty() {
+            self.output = BytesMut::new();
+        }
+        self.pending.finishes.shrink_to_fit();
+        self.deliveries.shrink_to_fit();
+    }
+
+    fn on_timer(&mut self) -> Result<(), End> {
+        let now_ns = self.node.clock.now_ns();
+        if self.deadlines.heartbeat_due(now_ns) {
+            self.output.extend_from_slice(frame::HEARTBEAT);
+            if self.deadlines.is_quiet(now_ns) {
+                self.release_all_buffers_but_output();
+            }
+        }
+        if self.deadlines.is_silent(now_ns) {
+            self.interrupted()?;
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+        Ok(())
+    }
+
+    fn release_all_buffers_but_output(&mut self) {
+        let output = std::mem::take(&mut self.output);
+        self.release_all_buffers();
+        self.output = output;
+    }
+
+    /// Sends the last frame, and reads on for a moment so that the kernel does not answer what is
+    /// still coming with a reset that would destroy it.
+    async fn say_goodbye(&mut self, error: &ProtocolError) {
+        frame::error(&mut self.output, error);
+        let farewell = tokio::time::timeout(LINGER, async {
+            while !self.output.is_empty() {
+                let (stream, output) = (&mut self.stream, &mut self.output);
+                let count = poll_fn(|context| stream.poll_write(context, output)).await?;
+                self.output.advance(count);
+            }
+            let stream = &mut self.stream;
+            poll_fn(|context| stream.poll_shutdown(context)).await?;
+            let mut total = 0;
+            while total < LINGER_BYTES {
+                self.input.clear();
+                self.input.reserve(READ_BYTES_MIN);
+                let (stream, input) = (&mut self.stream, &mut self.input);
+                match poll_fn(|context| stream.poll_read(context, input)).await? {
+                    0 => break,
+                    count => total += count,
+                }
+            }
+            io::Result::Ok(())
+        });
+        match farewell.await {
+            // The connection ends here in any case.
+            Ok(Ok(())) | Ok(Err(_)) | Err(_) => {}
+        }
+    }
+
+    /// Leaves the channel: what was in flight is queued again at once.
+    fn leave(&mut self) {
+        if let Some(subscribed) = self.subscribed.take() {
+            wake(subscribed.channel.broker.lock().leave(subscribed.key));
+            subscribed.topic.delete_if_unused(&subscribed.channel);
+            subscribed.topic.touch();
+        }
+        self.client.state.store(ClientState::Closing as u8, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Driver {
+    /// Also when the task was ended or has met a defect.
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// Encodes a run of messages; returns how many.
+fn encode(output: &mut BytesMut, delivery: &Delivery) -> u64 {
+    let Delivery { batch, offset, first, count, attempts } = delivery;
+    let guid = batch.guid(*first);
+    let body = batch.body.get(*offset..).unwrap_or_default();
+    let bodies = nsq_proto::Bodies::new(body).take(*count as usize);
+    let mut encoded = 0;
+    for body in bodies {
+        output.reserve(frame::message_frame_size(body.len()));
+        frame::message(output, guid.advance(encoded), batch.timestamp_ns, *attempts, body);
+        encoded += 1;
+    }
+    encoded
+}

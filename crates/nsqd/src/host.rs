@@ -1,0 +1,34 @@
+//! What the daemon knows of the machine it runs on.
+
+use md5::{Digest, Md5};
+
+/// The name of this host.
+pub(crate) fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The default node id, Go NSQ's: CRC-32 of the MD5 digest of the host's name, modulo 1024.
+pub(crate) fn default_node_id() -> u16 {
+    node_id_of(&name())
+}
+
+fn node_id_of(host: &str) -> u16 {
+    (crc32fast::hash(&Md5::digest(host.as_bytes())) % 1024) as u16
+}
+
+/// How many files this process may have open; a cautious guess where the system does not say.
+pub(crate) fn max_open_files() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::node_id_of;
+
+    #[test]
+    fn the_node_id_of_a_host() {
+        // tcp-protocol.md §21: host name `vm` is node 617.
+        assert_eq!(node_id_of("vm"), 617);
+    }
+}

@@ -1,0 +1,98 @@
+//! The HTTP endpoints.
+
+mod administer;
+mod publish;
+mod stats;
+
+use std::sync::Arc;
+
+use nsq_app::http::{Answer, Failure, HandlerResult, Query, Request, Route, StatusCode, get, post};
+use nsq_proto::{ChannelName, TopicName};
+
+use crate::channel::Channel;
+use crate::node::{Node, VERSION};
+use crate::topic::Topic;
+
+/// The ports that were really bound; 0 without a listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    pub(crate) tcp: u16,
+    pub(crate) http: u16,
+}
+
+/// What the endpoints work on.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    pub(crate) node: Arc<Node>,
+    pub(crate) ports: Ports,
+}
+
+/// The table of endpoints.
+pub(crate) fn routes() -> Vec<Route<Endpoints>> {
+    vec![
+        get("/ping", ping).plain(),
+        get("/info", info),
+        post("/pub", publish::publish).reads_body().unlogged(),
+        post("/mpub", publish::publish_many).reads_body().unlogged(),
+        get("/stats", stats::stats),
+        post("/topic/create", administer::create_topic),
+        post("/topic/delete", administer::delete_topic),
+        post("/topic/empty", administer::empty_topic),
+        post("/topic/pause", administer::pause_topic),
+        post("/topic/unpause", administer::unpause_topic),
+        post("/channel/create", administer::create_channel),
+        post("/channel/delete", administer::delete_channel),
+        post("/channel/empty", administer::empty_channel),
+        post("/channel/pause", administer::pause_channel),
+        post("/channel/unpause", administer::unpause_channel),
+    ]
+}
+
+async fn ping(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
+    let text = endpoints.node.health.text();
+    match endpoints.node.health.failure() {
+        None => Ok(Answer::text(text)),
+        Some(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, text)),
+    }
+}
+
+async fn info(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
+    let Endpoints { node, ports } = &*endpoints;
+    let options = &node.options;
+    Answer::json(&nsq_api::Info {
+        version: VERSION.to_owned(),
+        broadcast_address: options.broadcast_address.clone(),
+        hostname: crate::host::name(),
+        http_port: i32::from(ports.http),
+        tcp_port: i32::from(ports.tcp),
+        start_time: node.clock.start_time(),
+        max_heartbeat_interval: options.max_heartbeat_interval,
+        max_output_buffer_size: options.max_output_buffer_size as i64,
+        max_output_buffer_timeout: options.max_output_buffer_timeout,
+        max_deflate_level: i32::from(node.identify_limits.max_deflate_level),
+    })
+}
+
+/// The parameter `topic` as a name.
+fn topic_name(query: &Query<'_>, invalid: &'static str) -> Result<TopicName, Failure> {
+    let name = query.first("topic").ok_or(Failure::bad_request("MISSING_ARG_TOPIC"))?;
+    TopicName::parse(name.as_bytes()).map_err(|_| Failure::bad_request(invalid))
+}
+
+/// An existing topic and the name of one of its channels.
+fn topic_and_channel(node: &Node, query: &Query<'_>) -> Result<(Arc<Topic>, ChannelName), Failure> {
+    let topic = topic_name(query, "INVALID_ARG_TOPIC")?;
+    let name = query.first("channel").ok_or(Failure::bad_request("MISSING_ARG_CHANNEL"))?;
+    let channel = ChannelName::parse(name.as_bytes())
+        .map_err(|_| Failure::bad_request("INVALID_ARG_CHANNEL"))?;
+    let topic = node.existing_topic(topic.as_str()).ok_or(Failure::not_found("TOPIC_NOT_FOUND"))?;
+    Ok((topic, channel))
+}
+
+/// An existing channel.
+fn existing_channel(node: &Node, query: &Query<'_>) -> Result<(Arc<Topic>, Arc<Channel>), Failure> {
+    let (topic, name) = topic_and_channel(node, query)?;
+    let channel = topic.channels.read().get(&name).cloned();
+    let channel = channel.ok_or(Failure::not_found("CHANNEL_NOT_FOUND"))?;
+    Ok((topic, channel))
+}

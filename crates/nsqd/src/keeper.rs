@@ -1,0 +1,247 @@
+//! Housekeeping in the background: the channel journals, the syncs by time, old segments.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nsq_broker::{Checkpoint, Sequence};
+use nsq_store::Log;
+use nsq_store::journal::{ChannelNumber, Entry};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::backing::Backing;
+use crate::channel::Channel;
+use crate::topic::{Topic, shift};
+
+/// How long changes gather before they are written. A kill -9 redelivers what was finished
+/// within this time; nothing is lost by it.
+const ROUND: Duration = Duration::from_millis(100);
+/// A sealed segment is copied together when less than this part of it is needed…
+const RELOCATE_SHARE: u64 = 8;
+/// … and no more than so many messages.
+const RELOCATE_MAX: usize = 20_000;
+
+/// The topics in which something changed.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    topics: Mutex<Vec<Arc<Topic>>>,
+    more: Notify,
+}
+
+impl Keeper {
+    /// Something changed in this topic.
+    pub(crate) fn visit(&self, topic: Arc<Topic>) {
+        let mut topics = self.topics.lock();
+        topics.push(topic);
+        if topics.len() == 1 {
+            self.more.notify_one();
+        }
+    }
+
+    /// Visits the topics that changed, once a round. Never returns.
+    pub(crate) async fn run(&self) {
+        loop {
+            self.more.notified().await;
+            tokio::time::sleep(ROUND).await;
+            let topics = std::mem::take(&mut *self.topics.lock());
+            let started = Instant::now();
+            let visited = tokio::task::spawn_blocking(move || {
+                topics.iter().for_each(visit);
+            });
+            if let Err(error) = visited.await {
+                // A panic there is a defect; the topics will be visited after their next change.
+                eprintln!("keeper: {error}");
+            }
+            // Millions of deferred messages make a round long: leave the disk to others, too.
+            tokio::time::sleep(started.elapsed().min(Duration::from_secs(5))).await;
+        }
+    }
+}
+
+fn visit(topic: &Arc<Topic>) {
+    // First of all: what changes from here on leads to another visit.
+    topic.dirty.store(false, Ordering::Release);
+    let Backing::Log(log) = &topic.backing else {
+        return release_memory(topic);
+    };
+    if log.appended_since_sync() > 0 {
+        sync_by_time(topic, log);
+    }
+    let result = write_journal(topic, log).and_then(|()| release(topic, log));
+    if let Err(error) = result {
+        topic.node.health.note::<()>(&Err(io::Error::new(error.kind(), error.to_string())));
+        let name = &topic.name;
+        topic.node.log.error(format_args!(
+            "TOPIC({name}): failed to write down the state of its channels - {error}"
+        ));
+        topic.touch();
+    }
+}
+
+/// Asks for a sync when `--sync-every` messages or `--sync-timeout` have passed since the last.
+fn sync_by_time(topic: &Arc<Topic>, log: &Log) {
+    let options = &topic.node.options;
+    let enough = log.appended_since_sync() >= options.sync_every;
+    let mut waiting_since = topic.unsynced_since.lock();
+    let since = *waiting_since.get_or_insert_with(Instant::now);
+    if enough || since.elapsed() >= options.sync_timeout {
+        *waiting_since = None;
+        topic.syncer.sync_soon(topic);
+    } else {
+        topic.touch();
+    }
+}
+
+/// Writes the state of a topic's channels down now.
+pub(crate) fn record(topic: &Topic) -> io::Result<()> {
+    match &topic.backing {
+        Backing::Log(log) => write_journal(topic, log),
+        Backing::Memory(_) => Ok(()),
+    }
+}
+
+/// Writes what changed in the channels since the last visit.
+fn write_journal(topic: &Topic, log: &Log) -> io::Result<()> {
+    let Some(journal) = &topic.journal else { return Ok(()) };
+    let mut journal = journal.lock();
+    let whole = journal.needs_compaction();
+    let State { held, channels } = collect(topic, whole);
+    if channels.is_empty() && held.is_none() && !journal.has_unwritten() {
+        return Ok(());
+    }
+    topic.make_directory()?;
+    let tip = log.tip();
+    let relocated = log.relocated();
+    let mut entries = Vec::with_capacity(2 * channels.len() + 2);
+    for (channel, checkpoint) in &channels {
+        if whole {
+            entries.push(Entry::Create { channel: channel.number, name: &channel.name });
+        }
+        entries.push(Entry::Checkpoint { channel: channel.number, checkpoint });
+    }
+    if let Some(held) = &held {
+        entries.push(Entry::Held(held.as_ref()));
+    }
+    entries.extend(tip.map(Entry::Tip));
+    if whole {
+        entries.push(Entry::Relocated(&relocated));
+        return journal.compact(entries);
+    }
+    journal.write(&entries)
+}
+
+/// What the journal is told: of one moment, between two publishes.
+struct State {
+    held: Option<Option<Checkpoint>>,
+    channels: Vec<(Arc<Channel>, Checkpoint)>,
+}
+
+fn collect(topic: &Topic, whole: bool) -> State {
+    let offset_ns = topic.node.clock.offset_ns();
+    let mut core = topic.core.lock();
+    let held = if whole { Some(core.broker.checkpoint_whole()) } else { core.broker.checkpoint() };
+    let mut channels = Vec::new();
+    for channel in topic.channels.read().values().filter(|c| !c.name.is_ephemeral()) {
+        let mut broker = channel.broker.lock();
+        let checkpoint = if whole { Some(broker.checkpoint_whole()) } else { broker.checkpoint() };
+        channels.extend(checkpoint.map(|checkpoint| (Arc::clone(channel), checkpoint)));
+    }
+    drop(core);
+    channels.iter_mut().for_each(|(_, checkpoint)| shift(checkpoint, offset_ns));
+    let held = held.map(|held| {
+        held.map(|mut held| {
+            shift(&mut held, offset_ns);
+            held
+        })
+    });
+    State { held, channels }
+}
+
+/// Gives back the segments that nobody needs, and copies the last few messages out of those that
+/// are hardly needed.
+fn release(topic: &Topic, log: &Log) -> io::Result<()> {
+    let Some(oldest) = log.oldest_segment() else { return Ok(()) };
+    let low = low_watermark(topic);
+    let channels: Vec<_> = topic.channels.read().values().cloned().collect();
+    let mut is_live = |sequence: Sequence| {
+        let mut live = Vec::new();
+        channels.iter().any(|channel| {
+            channel.broker.lock().live_within(sequence, sequence.plus(1), &mut live);
+            !live.is_empty()
+        })
+    };
+    log.release(low, &mut is_live)?;
+    let Some(oldest) = log.oldest_segment().filter(|now| now.number == oldest.number) else {
+        return Ok(());
+    };
+    // Relocating pays once the cursors are beyond the segment and little of it is left.
+    if cursor_watermark(topic) < oldest.end {
+        return Ok(());
+    }
+    let mut live = Vec::new();
+    for channel in &channels {
+        channel.broker.lock().live_within(oldest.first, oldest.end, &mut live);
+    }
+    live.extend(log.copies_in(oldest.number).into_iter().filter(|&s| is_live(s)));
+    live.sort_unstable();
+    live.dedup();
+    let total = oldest.first.until(oldest.end);
+    if live.len() > RELOCATE_MAX || live.len() as u64 > total / RELOCATE_SHARE {
+        return Ok(());
+    }
+    let relocated = log.relocate(&live)?;
+    if let Some(journal) = &topic.journal {
+        let mut journal = journal.lock();
+        journal.write(&[Entry::Relocated(&relocated)])?;
+        journal.sync()?;
+    }
+    log.release(low, &mut is_live)
+}
+
+fn release_memory(topic: &Topic) {
+    let Backing::Memory(log) = &topic.backing else { return };
+    let low = cursor_watermark(topic);
+    let mut live = Vec::new();
+    for channel in topic.channels.read().values() {
+        channel.broker.lock().live_within(Sequence(0), low, &mut live);
+    }
+    live.sort_unstable();
+    live.dedup();
+    log.release(low, &live);
+}
+
+/// The oldest message that somebody needs.
+fn low_watermark(topic: &Topic) -> Sequence {
+    let gate = topic.core.lock().broker.low_watermark();
+    let channels = topic.channels.read();
+    let lows = channels.values().map(|channel| channel.broker.lock().low_watermark());
+    lows.chain([gate]).min().unwrap_or(gate)
+}
+
+/// The oldest message that somebody has not seen.
+fn cursor_watermark(topic: &Topic) -> Sequence {
+    let gate = topic.core.lock().broker.low_watermark();
+    let channels = topic.channels.read();
+    let cursors = channels.values().map(|channel| channel.broker.lock().cursor());
+    cursors.chain([gate]).min().unwrap_or(gate)
+}
+
+/// Writes everything down for good, at the end.
+pub(crate) fn finish(topic: &Topic) -> io::Result<()> {
+    let Backing::Log(log) = &topic.backing else { return Ok(()) };
+    if log.appended_since_sync() > 0 {
+        log.sync()?;
+    }
+    write_journal(topic, log)?;
+    match &topic.journal {
+        Some(journal) => journal.lock().sync(),
+        None => Ok(()),
+    }
+}
+
+/// The number that the next new channel of a topic gets.
+pub(crate) fn next_number(used: impl Iterator<Item = ChannelNumber>) -> u32 {
+    used.map(|number| number.0 + 1).max().unwrap_or(0)
+}

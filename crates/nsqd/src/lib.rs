@@ -1,0 +1,77 @@
+//! The message daemon: topics, channels and connections of one node.
+
+mod backing;
+mod channel;
+mod client;
+mod clock;
+mod driver;
+mod health;
+mod host;
+mod http;
+mod keeper;
+mod node;
+mod options;
+mod pending;
+mod restore;
+mod server;
+mod signal;
+mod sweep;
+mod syncer;
+mod topic;
+
+use std::process::ExitCode;
+
+use nsq_app::{Logger, Shutdown, Signals};
+
+pub use node::Node;
+pub use options::{InvalidOptions, Options};
+pub use server::Server;
+
+/// Worker threads beyond the number of cores: the disk may hold up some of them while the others
+/// go on.
+const EXTRA_WORKERS: usize = 2;
+
+/// The runtime that nsqd is made for.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores + EXTRA_WORKERS)
+        .enable_all()
+        .build()
+}
+
+/// What the program `nsqd` does.
+pub fn main() -> ExitCode {
+    let options = match nsq_app::flags::parse_process_arguments::<Options>("nsqd") {
+        Ok(line) => line.options,
+        Err(code) => return code,
+    };
+    if options.version {
+        println!("{}", nsq_app::version::line("nsqd"));
+        return ExitCode::SUCCESS;
+    }
+    let log = Logger::to_stderr(&options.log_prefix, options.log_level);
+    match run(options, log.clone()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.fatal(format_args!("{}", chain(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options, log: Logger) -> anyhow::Result<()> {
+    runtime()?.block_on(async {
+        let shutdown = Shutdown::new();
+        let signals = Signals::catch()?;
+        let server = Server::start(options, log.clone()).await?;
+        tokio::spawn(signals.run(log, shutdown.clone()));
+        server.run(shutdown).await
+    })
+}
+
+/// An error with its causes, as Go NSQ's log lines have them.
+pub fn chain(error: &anyhow::Error) -> String {
+    let texts: Vec<_> = error.chain().map(ToString::to_string).collect();
+    texts.join(" - ")
+}

@@ -1,0 +1,293 @@
+//! One nsqd: its topics and what they share.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nsq_app::Logger;
+use nsq_broker::Topic as BrokerTopic;
+use nsq_proto::{ChannelName, IdentifyLimits, Limits, NodeId, TopicName};
+use nsq_store::disk::Disk;
+use nsq_store::metadata::{ChannelMeta, Metadata, TopicMeta};
+use nsq_store::{Store, StoreOptions};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::backing::{Backing, MemoryLog};
+use crate::client::Client;
+use crate::clock::Clock;
+use crate::health::Health;
+use crate::keeper::{self, Keeper};
+use crate::options::Options;
+use crate::restore;
+use crate::sweep::Sweep;
+use crate::topic::{PublishError, Topic};
+
+/// Memory for the newest messages of all topics together, in bytes.
+const MEMORY_BYTES: usize = 64 << 20;
+/// The version of NSQ whose behaviour this is.
+pub(crate) const VERSION: &str = "1.3.0";
+
+/// The daemon's state. Lock order: `topics`, then a topic's own locks.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) options: Options,
+    pub(crate) limits: Limits,
+    pub(crate) identify_limits: IdentifyLimits,
+    pub(crate) node_id: NodeId,
+    pub(crate) clock: Clock,
+    pub(crate) log: Logger,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) store: Store,
+    pub(crate) health: Health,
+    pub(crate) sweep: Sweep,
+    pub(crate) keeper: Keeper,
+    /// Leaves some worker threads free when the disk holds up all publishers.
+    pub(crate) append_permits: Semaphore,
+    pub(crate) clients: Mutex<HashMap<u64, Arc<Client>>>,
+    topics: RwLock<HashMap<TopicName, Arc<Topic>>>,
+    /// Topics are created and deleted one at a time.
+    changing_topics: Mutex<()>,
+    metadata_changed: Notify,
+    /// True while `nsqd.dat` is loaded and after the last write.
+    quiet: AtomicBool,
+    exiting: AtomicBool,
+    data_path: PathBuf,
+}
+
+impl Node {
+    /// A node on the data directory, which the caller has locked. Topics are not loaded yet.
+    /// `append_permits` says how many publishers may wait for the page cache at once.
+    pub(crate) fn new(
+        options: Options,
+        disk: Arc<dyn Disk>,
+        log: Logger,
+        append_permits: usize,
+    ) -> io::Result<Arc<Self>> {
+        let node_id = u16::try_from(options.node_id).ok().and_then(NodeId::new);
+        let node_id = node_id.ok_or(io::ErrorKind::InvalidInput)?;
+        let data_path = data_path(&options);
+        let store = Store::new(StoreOptions {
+            data_path: data_path.clone(),
+            disk: Arc::clone(&disk),
+            node_id,
+            max_bytes_per_file: options.max_bytes_per_file,
+            mem_queue_size: options.mem_queue_size,
+            memory_bytes: MEMORY_BYTES,
+            max_open_files: (crate::host::max_open_files() / 4).clamp(16, 4096) as usize,
+        })?;
+        Ok(Arc::new(Self {
+            limits: options.limits(),
+            identify_limits: options.identify_limits(),
+            options,
+            node_id,
+            clock: Clock::start(),
+            log,
+            disk,
+            store,
+            health: Health::default(),
+            sweep: Sweep::default(),
+            keeper: Keeper::default(),
+            append_permits: Semaphore::new(append_permits),
+            clients: Mutex::default(),
+            topics: RwLock::default(),
+            changing_topics: Mutex::default(),
+            metadata_changed: Notify::new(),
+            quiet: AtomicBool::new(true),
+            exiting: AtomicBool::new(false),
+            data_path,
+        }))
+    }
+
+    /// Loads `nsqd.dat` and every log there is, then writes `nsqd.dat`.
+    pub(crate) fn load(self: &Arc<Self>) -> anyhow::Result<()> {
+        let (metadata, warnings) = Metadata::load(&*self.disk, &self.data_path)
+            .map_err(|error| anyhow::anyhow!("failed to load metadata - {error}"))?;
+        for warning in warnings {
+            self.log.warning(format_args!("{warning}"));
+        }
+        for meta in &metadata.topics {
+            self.load_topic(&meta.name, Some(meta))?;
+        }
+        // A topic that was created just before a crash is not in nsqd.dat.
+        for name in self.store.topics()? {
+            if !self.topics.read().contains_key(&name) {
+                self.load_topic(&name, None)?;
+            }
+        }
+        self.quiet.store(false, Ordering::Release);
+        self.store_metadata()
+            .map_err(|error| anyhow::anyhow!("failed to persist metadata - {error}"))
+    }
+
+    fn load_topic(
+        self: &Arc<Self>,
+        name: &TopicName,
+        meta: Option<&TopicMeta>,
+    ) -> anyhow::Result<()> {
+        let topic = if name.is_ephemeral() {
+            self.memory_topic(name)
+        } else {
+            restore::topic(self, name).map_err(|error| {
+                let path = self.store.topic_path(name);
+                let path = path.display();
+                anyhow::anyhow!(
+                    "cannot open the log of topic {name} in {path} - {error}; \
+                     make the directory readable and writable, or move it away to start without it"
+                )
+            })?
+        };
+        self.topics.write().insert(name.clone(), Arc::clone(&topic));
+        match meta {
+            Some(meta) if meta.paused => topic.pause(),
+            _ => topic.unpause(),
+        }
+        let Some(meta) = meta else { return Ok(()) };
+        for ChannelMeta { name, paused } in &meta.channels {
+            let channel = topic.known_channel(name).map_err(|error| anyhow::anyhow!("{error}"))?;
+            if *paused {
+                channel.broker.lock().pause();
+            }
+        }
+        Ok(())
+    }
+
+    fn memory_topic(self: &Arc<Self>, name: &TopicName) -> Arc<Topic> {
+        let backing = Backing::Memory(MemoryLog::new(self.clock.wall_ns(), self.node_id));
+        Topic::new(name.clone(), Arc::clone(self), backing, BrokerTopic::default(), None)
+    }
+
+    /// The topic of this name; created when there is none.
+    pub(crate) fn topic(self: &Arc<Self>, name: &TopicName) -> Result<Arc<Topic>, PublishError> {
+        if let Some(topic) = self.topics.read().get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        let _one_at_a_time = self.changing_topics.lock();
+        if let Some(topic) = self.topics.read().get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        if self.exiting.load(Ordering::Acquire) {
+            return Err(PublishError::Exiting);
+        }
+        let topic =
+            if name.is_ephemeral() { self.memory_topic(name) } else { restore::topic(self, name)? };
+        self.topics.write().insert(name.clone(), Arc::clone(&topic));
+        self.log.info(format_args!("TOPIC({name}): created"));
+        self.metadata_changed();
+        Ok(topic)
+    }
+
+    /// The topic of this name, if there is one.
+    pub(crate) fn existing_topic(&self, name: &str) -> Option<Arc<Topic>> {
+        self.topics.read().get(name).cloned()
+    }
+
+    /// All topics, by name.
+    pub(crate) fn topics(&self) -> Vec<Arc<Topic>> {
+        let mut topics: Vec<_> = self.topics.read().values().cloned().collect();
+        topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        topics
+    }
+
+    /// Removes a topic with everything in it. False when there is none.
+    pub(crate) fn delete_topic(&self, name: &TopicName) -> bool {
+        let _one_at_a_time = self.changing_topics.lock();
+        let Some(topic) = self.existing_topic(name.as_str()) else { return false };
+        topic.core.lock().exiting = true;
+        let channels: Vec<_> = topic.channels.read().values().cloned().collect();
+        for channel in channels {
+            channel.exiting.store(true, Ordering::Release);
+            channel.close_consumers();
+        }
+        self.log.info(format_args!("TOPIC({name}): deleting"));
+        let removed = topic.backing.disk().map_or(Ok(()), nsq_store::Log::remove);
+        if let Err(error) = removed {
+            let path = self.store.topic_path(name);
+            let path = path.display();
+            self.log.error(format_args!(
+                "TOPIC({name}): cannot remove {path}, it will come back after a restart - {error}"
+            ));
+        }
+        self.topics.write().remove(name);
+        self.metadata_changed();
+        true
+    }
+
+    /// `nsqd.dat` must be written soon.
+    pub(crate) fn metadata_changed(&self) {
+        self.metadata_changed.notify_one();
+    }
+
+    /// Writes `nsqd.dat` after each change; changes that come together are written together.
+    /// Never returns.
+    pub(crate) async fn keep_metadata(self: Arc<Self>) {
+        loop {
+            self.metadata_changed.notified().await;
+            let node = Arc::clone(&self);
+            let stored = tokio::task::spawn_blocking(move || node.store_metadata()).await;
+            if let Ok(Err(error)) = stored {
+                self.log.error(format_args!("failed to persist metadata - {error}"));
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                self.metadata_changed();
+            }
+        }
+    }
+
+    /// Writes `nsqd.dat` as the topics and channels are now.
+    pub(crate) fn store_metadata(&self) -> io::Result<()> {
+        if self.quiet.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let path = self.data_path.join(nsq_store::metadata::METADATA_FILE);
+        let path = path.display();
+        self.log.debug(format_args!("NSQ: persisting topic/channel metadata to {path}"));
+        self.metadata().store(&*self.disk, &self.data_path)
+    }
+
+    fn metadata(&self) -> Metadata {
+        let channel = |(name, channel): (&ChannelName, &Arc<crate::channel::Channel>)| {
+            ChannelMeta { name: name.clone(), paused: channel.broker.lock().is_paused() }
+        };
+        let topic = |topic: Arc<Topic>| TopicMeta {
+            name: topic.name.clone(),
+            paused: topic.paused.load(Ordering::Relaxed),
+            channels: {
+                let channels = topic.channels.read();
+                channels.iter().filter(|(name, _)| !name.is_ephemeral()).map(channel).collect()
+            },
+        };
+        let topics = self.topics().into_iter().map(topic).collect();
+        Metadata { topics, version: VERSION.to_owned() }
+    }
+
+    /// Refuses what comes from now on and writes everything down. Connections are closed already.
+    pub(crate) fn finish(&self) {
+        self.exiting.store(true, Ordering::Release);
+        self.log.info(format_args!("NSQ: persisting topic/channel metadata"));
+        if let Err(error) = self.store_metadata() {
+            self.log.error(format_args!("failed to persist metadata - {error}"));
+        }
+        self.quiet.store(true, Ordering::Release);
+        self.log.info(format_args!("NSQ: closing topics"));
+        for topic in self.topics() {
+            topic.core.lock().exiting = true;
+            if let Err(error) = keeper::finish(&topic) {
+                let name = &topic.name;
+                self.log.error(format_args!(
+                    "TOPIC({name}): cannot write everything down, what was finished last will be \
+                     delivered again - {error}"
+                ));
+            }
+        }
+    }
+}
+
+/// The data directory; the working directory when none is given.
+pub(crate) fn data_path(options: &Options) -> PathBuf {
+    match options.data_path.as_str() {
+        "" => PathBuf::from("."),
+        path => PathBuf::from(path),
+    }
+}

@@ -1,0 +1,213 @@
+//! Starting and stopping one nsqd.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nsq_app::http::{Router, serve};
+use nsq_app::{Logger, Shutdown};
+use nsq_net::Stream;
+use nsq_proto::ClientSettings;
+use nsq_store::disk::{Disk, OsDisk};
+use nsq_store::lock::DirLock;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::driver::Driver;
+use crate::http;
+use crate::node::{Node, data_path};
+use crate::options::Options;
+
+/// How long connections may take to end when the daemon stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long to wait when the system cannot take another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// An nsqd that listens and has loaded its data, not serving yet.
+#[derive(Debug)]
+pub struct Server {
+    node: Arc<Node>,
+    tcp: TcpListener,
+    http: Option<TcpListener>,
+    _lock: DirLock,
+}
+
+impl Server {
+    /// Locks the data directory, binds the addresses and loads what is there.
+    ///
+    /// # Errors
+    ///
+    /// Each with the sentence for the operator: what failed, where, and what to do.
+    pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
+        let instantiate = |error: anyhow::Error| error.context("failed to instantiate nsqd");
+        let path = data_path(&options);
+        let lock = DirLock::acquire(&path).map_err(|error| instantiate(error.into()))?;
+        options.check().map_err(|error| instantiate(error.into()))?;
+        log.info(format_args!("{}", nsq_app::version::line("nsqd")));
+        log.info(format_args!("ID: {}", options.node_id));
+        let tcp = bind(&options.tcp_address).await.map_err(instantiate)?;
+        let http = match options.http_address.as_str() {
+            "" => None,
+            address => Some(bind(address).await.map_err(instantiate)?),
+        };
+        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+        let workers = tokio::runtime::Handle::current().metrics().num_workers();
+        let permits = workers.saturating_sub(2).max(1);
+        let node = Node::new(options, disk, log, permits).map_err(|error| {
+            let path = path.display();
+            anyhow::anyhow!(
+                "failed to load metadata - cannot use {path} - {error}; the directory must be \
+                 readable and writable for this user"
+            )
+        })?;
+        let loading = Arc::clone(&node);
+        tokio::task::spawn_blocking(move || loading.load()).await??;
+        node.log.info(format_args!("{}", durability(&node.options)));
+        Ok(Self { node, tcp, http, _lock: lock })
+    }
+
+    /// The address for TCP clients, with the port that was really bound.
+    pub fn tcp_address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// The address for HTTP clients, if there is one.
+    pub fn http_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.http.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// Serves until `shutdown` begins, then stops in order: no message that was accepted is lost,
+    /// and due times and attempts are kept.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let Self { node, tcp, http, _lock } = self;
+        let ports = http::Ports {
+            tcp: tcp.local_addr()?.port(),
+            http: http.as_ref().map_or(Ok(0), |http| http.local_addr().map(|a| a.port()))?,
+        };
+        let mut background = JoinSet::new();
+        background.spawn({
+            let node = Arc::clone(&node);
+            async move { node.sweep.run(node.clock).await }
+        });
+        background.spawn({
+            let node = Arc::clone(&node);
+            async move { node.keeper.run().await }
+        });
+        background.spawn(Arc::clone(&node).keep_metadata());
+        let serving_http = http.map(|listener| {
+            let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
+            let router = Router::new(state, node.log.clone(), http::routes());
+            let shutdown = shutdown.clone();
+            tokio::spawn(async move { serve("HTTP", listener, Arc::new(router), shutdown).await })
+        });
+        serve_tcp(&node, tcp, &shutdown).await;
+        if let Some(serving_http) = serving_http {
+            serving_http.await??;
+        }
+        background.shutdown().await;
+        let finishing = Arc::clone(&node);
+        tokio::task::spawn_blocking(move || finishing.finish()).await?;
+        node.log.info(format_args!("NSQ: bye"));
+        Ok(())
+    }
+}
+
+/// Accepts connections until `shutdown` begins, then closes them all.
+async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown) {
+    let address = listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
+    node.log.info(format_args!("TCP: listening on {address}"));
+    let mut connections = JoinSet::new();
+    let next = AtomicU64::new(0);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.wait() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(serve_connection(Arc::clone(node), stream, peer, number));
+                }
+                Err(error) => {
+                    node.log.error(format_args!("TCP: failed to accept a connection - {error}"));
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    node.log.error(format_args!("TCP: a connection ended badly - {error}"));
+                }
+            }
+        }
+    }
+    drop(listener);
+    node.log.info(format_args!("TCP: closing {address}"));
+    let ended = tokio::time::timeout(GRACE, async {
+        // Again and again, for those that were accepted a moment ago.
+        while !connections.is_empty() {
+            node.clients.lock().values().for_each(|client| client.signal.close());
+            let all = async { while connections.join_next().await.is_some() {} };
+            if tokio::time::timeout(ACCEPT_PAUSE, all).await.is_ok() {
+                break;
+            }
+        }
+    });
+    if ended.await.is_err() {
+        connections.shutdown().await;
+    }
+}
+
+async fn serve_connection(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, number: u64) {
+    let stream = match Stream::from_tcp(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            return node.log.error(format_args!("TCP: client({peer}) - {error}"));
+        }
+    };
+    node.log.info(format_args!("TCP: new client({peer})"));
+    let settings = ClientSettings::new(&peer.ip().to_string(), &node.identify_limits);
+    let connected_at = node.clock.wall_ns() / 1_000_000_000;
+    let client = Arc::new(Client::new(peer, connected_at, settings));
+    node.clients.lock().insert(number, Arc::clone(&client));
+    let registered = Registered { node: &node, number };
+    Driver::new(Arc::clone(&node), client, stream).run().await;
+    drop(registered);
+    node.log.info(format_args!("PROTOCOL(V2): [{peer}] exiting ioloop"));
+}
+
+/// Takes the client off the list, however its task ends.
+struct Registered<'a> {
+    node: &'a Node,
+    number: u64,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.node.clients.lock().remove(&self.number);
+    }
+}
+
+async fn bind(address: &str) -> anyhow::Result<TcpListener> {
+    // Go takes an address without a host as all interfaces.
+    let full = match address.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None => address.to_owned(),
+    };
+    TcpListener::bind(&full).await.map_err(|error| {
+        anyhow::anyhow!("listen ({address}) failed - listen tcp {address}: bind: {error}")
+    })
+}
+
+/// One sentence on what a publisher may rely on.
+fn durability(options: &Options) -> String {
+    match options.sync_every {
+        1 => "DURABILITY: OK is answered after fsync; a power cut loses nothing".to_owned(),
+        every => format!(
+            "DURABILITY: OK is answered after the write; kill -9 loses nothing, a power cut at \
+             most {every} messages or {:?}",
+            options.sync_timeout
+        ),
+    }
+}

@@ -1,0 +1,96 @@
+//! Group commit: one fsync answers everybody who waits for it.
+
+use std::io;
+use std::sync::Arc;
+
+use nsq_broker::Sequence;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::topic::Topic;
+
+/// What is known of a topic's syncs.
+#[derive(Debug, Default)]
+pub(crate) struct Syncer {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Everything before this survives a power cut.
+    synced: Sequence,
+    running: bool,
+    /// Messages before the place were in the log when a sync failed with this.
+    failed: Option<(Sequence, io::ErrorKind, String)>,
+}
+
+impl Syncer {
+    /// Waits until everything before `end` survives a power cut. Who comes while a sync runs waits
+    /// for the next one, together with everybody else who came meanwhile.
+    pub(crate) async fn synced(&self, topic: &Arc<Topic>, end: Sequence) -> io::Result<()> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(result) = self.look(topic, end) {
+                return result;
+            }
+            changed.await;
+        }
+    }
+
+    /// How the sync up to `end` went, if it is over; else one runs now.
+    fn look(&self, topic: &Arc<Topic>, end: Sequence) -> Option<io::Result<()>> {
+        let mut state = self.state.lock();
+        if state.synced >= end {
+            return Some(Ok(()));
+        }
+        if let Some((_, kind, text)) = state.failed.as_ref().filter(|(upto, ..)| end <= *upto) {
+            return Some(Err(io::Error::new(*kind, text.clone())));
+        }
+        if !state.running {
+            state.running = true;
+            start(topic);
+        }
+        None
+    }
+
+    /// Syncs in the background, unless that happens already.
+    pub(crate) fn sync_soon(&self, topic: &Arc<Topic>) {
+        let mut state = self.state.lock();
+        if !state.running {
+            state.running = true;
+            start(topic);
+        }
+    }
+
+    fn finish(&self, synced: io::Result<Sequence>, upto: Sequence) {
+        let mut state = self.state.lock();
+        state.running = false;
+        match synced {
+            Ok(end) => state.synced = state.synced.max(end),
+            Err(error) => state.failed = Some((upto, error.kind(), error.to_string())),
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+}
+
+/// Runs one sync on a thread that may wait; independent of whoever asked, who may be gone.
+fn start(topic: &Arc<Topic>) {
+    let topic = Arc::clone(topic);
+    tokio::task::spawn_blocking(move || {
+        let Some(log) = topic.backing.disk() else {
+            return topic.syncer.finish(Ok(Sequence(u64::MAX)), Sequence(0));
+        };
+        let upto = log.end();
+        let synced = log.sync();
+        if let Err(error) = &synced {
+            let name = &topic.name;
+            topic.node.log.error(format_args!("TOPIC({name}): failed to sync - {error}"));
+            topic.node.health.note(&synced);
+        }
+        topic.syncer.finish(synced, upto);
+    });
+}
