@@ -78,6 +78,18 @@ struct Event {
     woken: Woken,
 }
 
+impl Event {
+    /// Both: a signal is seen only once and must not be lost between two looks.
+    fn and(self, later: Self) -> Self {
+        Self {
+            readable: self.readable || later.readable,
+            writable: self.writable || later.writable,
+            timer: self.timer || later.timer,
+            woken: self.woken.and(later.woken),
+        }
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Driver {
@@ -181,8 +193,7 @@ impl Driver {
             let mut event = self.wait(more).await?;
             if event.woken.messages {
                 // Let the publishers that are ready go first: then one pull takes all of it.
-                tokio::task::yield_now().await;
-                event.readable |= self.wait(true).await?.readable;
+                event = event.and(self.wait(true).await?);
             }
             if event.woken.close {
                 return Ok(());
@@ -273,8 +284,11 @@ impl Driver {
         Ok(())
     }
 
-    /// Waits until there is something to do; with `more`, only looks.
+    /// Waits until there is something to do; with `more`, lets others run and then only looks.
     async fn wait(&mut self, more: bool) -> Result<Event, End> {
+        if more {
+            tokio::task::yield_now().await;
+        }
         let may_read = self.output.len() < OUTPUT_BYTES_MAX;
         let must_write = !self.output.is_empty();
         let Self { stream, client, deadlines, node, .. } = self;
@@ -295,11 +309,7 @@ impl Driver {
             let happened = readable || writable || timer || woken != Woken::default();
             if happened || more { Poll::Ready(event) } else { Poll::Pending }
         });
-        let event = event.await;
-        if more {
-            tokio::task::yield_now().await;
-        }
-        Ok(event)
+        Ok(event.await)
     }
 
     /// Gives back buffers that a waiting connection need not own.

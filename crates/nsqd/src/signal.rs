@@ -17,6 +17,12 @@ pub(crate) struct Woken {
     pub(crate) close: bool,
 }
 
+impl Woken {
+    pub(crate) fn and(self, later: Self) -> Self {
+        Self { messages: self.messages || later.messages, close: self.close || later.close }
+    }
+}
+
 /// Wakes one connection; what it was woken for stays set until it has been seen.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {

@@ -86,6 +86,13 @@ fn start(topic: &Arc<Topic>) {
         };
         let upto = log.end();
         let synced = log.sync();
+        // The state of the channels is no more durable than the messages, but no less either.
+        // With --sync-every=1 a new channel is synced when it is recorded, and losing the rest
+        // only delivers messages again: publishers need not wait for it.
+        let by_time = topic.node.options.sync_every > 1;
+        let journal = topic.journal.as_ref().filter(|_| by_time);
+        let recorded = journal.map_or(Ok(()), |journal| journal.lock().sync());
+        let synced = synced.and_then(|end| recorded.map(|()| end));
         if let Err(error) = &synced {
             let name = &topic.name;
             topic.node.log.error(format_args!("TOPIC({name}): failed to sync - {error}"));
