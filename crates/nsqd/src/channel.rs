@@ -15,10 +15,16 @@ use crate::backing::Backing;
 use crate::client::Client;
 use crate::topic::Topic;
 
-/// How much is fetched from memory at a time.
+/// How much a channel fetches from memory at a time, at most.
 const RECENT_BYTES: usize = 256 << 10;
-/// How much is read from disk at a time: large blocks, because a channel that lags reads on.
+/// How much it reads from disk at a time, at most: large blocks, because a channel that lags
+/// reads on.
 const READ_BYTES: usize = 1 << 20;
+/// The least of either.
+const FETCH_BYTES_MIN: usize = 32 << 10;
+/// What all channels with consumers together should have at hand. Consumers that take nothing
+/// would otherwise keep a block each.
+const FETCHED_BYTES: usize = 64 << 20;
 /// How long a failed read of the log keeps others from trying.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
@@ -79,7 +85,10 @@ impl Channel {
             match taken {
                 Taken::Some => return Pulled::Some,
                 Taken::NotReady | Taken::Empty => return Pulled::Nothing,
-                Taken::Read(from) => match topic.backing.recent(from, RECENT_BYTES) {
+                Taken::Read(from) => match topic
+                    .backing
+                    .recent(from, topic.fetch_bytes(RECENT_BYTES))
+                {
                     Recent::Batches(batches) => {
                         let upto = batches.last().map_or(from, |batch| batch.end());
                         wake(self.broker.lock().offer(from, batches, upto));
@@ -133,7 +142,7 @@ impl Channel {
         let Some(log) = topic.backing.disk() else { return Ok(None) };
         match wanted {
             Wanted::From(from) => {
-                let chunk = log.read(from, READ_BYTES)?;
+                let chunk = log.read(from, topic.fetch_bytes(READ_BYTES))?;
                 topic.log_damage(&chunk.damage);
                 Ok(self.broker.lock().offer(from, chunk.batches, chunk.next))
             }
@@ -152,9 +161,29 @@ impl Channel {
         }
     }
 
+    /// A consumer leaves; what it had in flight is queued again at once.
+    pub(crate) fn leave(&self, key: ConsumerKey) {
+        let (next, last) = {
+            let mut broker = self.broker.lock();
+            (broker.leave(key), broker.consumer_count() == 0)
+        };
+        wake(next);
+        if let Some(topic) = self.topic.upgrade().filter(|_| last) {
+            topic.node.consuming_channels.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Closes the connections of all consumers, without a word.
     pub(crate) fn close_consumers(&self) {
         self.broker.lock().consumers().for_each(|client| client.signal.close());
+    }
+}
+
+impl Topic {
+    /// How much one channel may fetch now, of what it would like to.
+    fn fetch_bytes(&self, wanted: usize) -> usize {
+        let channels = self.node.consuming_channels.load(Ordering::Relaxed).max(1);
+        (FETCHED_BYTES / channels).clamp(FETCH_BYTES_MIN, wanted)
     }
 }
 

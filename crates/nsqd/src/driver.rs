@@ -21,7 +21,7 @@ use nsq_proto::{Admission, ClientState, Decoder, Fatal, ProtocolError, frame, ma
 
 use self::commands::Subscribed;
 use self::deadlines::Deadlines;
-use crate::channel::{Pulled, wake};
+use crate::channel::Pulled;
 use crate::client::{Client, add};
 use crate::node::Node;
 use crate::pending::Pending;
@@ -389,7 +389,7 @@ impl Driver {
     /// Leaves the channel: what was in flight is queued again at once.
     fn leave(&mut self) {
         if let Some(subscribed) = self.subscribed.take() {
-            wake(subscribed.channel.broker.lock().leave(subscribed.key));
+            subscribed.channel.leave(subscribed.key);
             subscribed.topic.delete_if_unused(&subscribed.channel);
             subscribed.topic.touch();
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nsq_app::Logger;
 use nsq_broker::Topic as BrokerTopic;
@@ -47,6 +47,8 @@ pub struct Node {
     /// Leaves some worker threads free when the disk holds up all publishers.
     pub(crate) append_permits: Semaphore,
     pub(crate) clients: Mutex<HashMap<u64, Arc<Client>>>,
+    /// Channels with a consumer: they share the memory for what was fetched.
+    pub(crate) consuming_channels: AtomicUsize,
     topics: RwLock<HashMap<TopicName, Arc<Topic>>>,
     /// Topics are created and deleted one at a time.
     changing_topics: Mutex<()>,
@@ -92,6 +94,7 @@ impl Node {
             keeper: Keeper::default(),
             append_permits: Semaphore::new(append_permits),
             clients: Mutex::default(),
+            consuming_channels: AtomicUsize::new(0),
             topics: RwLock::default(),
             changing_topics: Mutex::default(),
             metadata_changed: Notify::new(),
@@ -191,17 +194,37 @@ impl Node {
         topics
     }
 
-    /// Removes a topic with everything in it. False when there is none.
+    /// Removes a topic with everything in it. False when there is none. Waits for the disk.
     pub(crate) fn delete_topic(&self, name: &TopicName) -> bool {
         let _one_at_a_time = self.changing_topics.lock();
         let Some(topic) = self.existing_topic(name.as_str()) else { return false };
         topic.core.lock().exiting = true;
-        let channels: Vec<_> = topic.channels.read().values().cloned().collect();
-        for channel in channels {
+        self.remove_topic(&topic);
+        true
+    }
+
+    /// An ephemeral topic goes with its last channel, unless somebody has just made a new one.
+    pub(crate) fn delete_topic_if_unused(&self, topic: &Topic) {
+        let _one_at_a_time = self.changing_topics.lock();
+        {
+            let mut core = topic.core.lock();
+            if core.exiting || !topic.channels.read().is_empty() {
+                return;
+            }
+            core.exiting = true;
+        }
+        self.remove_topic(topic);
+    }
+
+    /// Nothing is accepted any more; a topic of the same name can be created when this returns.
+    fn remove_topic(&self, topic: &Topic) {
+        let name = &topic.name;
+        self.log.info(format_args!("TOPIC({name}): deleting"));
+        self.topics.write().remove(name);
+        for channel in topic.channels.read().values() {
             channel.exiting.store(true, Ordering::Release);
             channel.close_consumers();
         }
-        self.log.info(format_args!("TOPIC({name}): deleting"));
         let removed = topic.backing.disk().map_or(Ok(()), nsq_store::Log::remove);
         if let Err(error) = removed {
             let path = self.store.topic_path(name);
@@ -210,9 +233,7 @@ impl Node {
                 "TOPIC({name}): cannot remove {path}, it will come back after a restart - {error}"
             ));
         }
-        self.topics.write().remove(name);
         self.metadata_changed();
-        true
     }
 
     /// `nsqd.dat` must be written soon.

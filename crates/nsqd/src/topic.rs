@@ -292,7 +292,7 @@ impl Topic {
         self.node.metadata_changed();
         self.touch();
         if last && self.name.is_ephemeral() {
-            self.node.delete_topic(&self.name);
+            self.node.delete_topic_if_unused(self);
         }
         true
     }
@@ -406,6 +406,9 @@ impl Topic {
         }
         if limit > 0 && broker.consumer_count() as u64 >= limit {
             return Err(JoinError::TooMany);
+        }
+        if broker.consumer_count() == 0 {
+            self.node.consuming_channels.fetch_add(1, Ordering::Relaxed);
         }
         Ok(broker.join(subscription, Arc::clone(client)))
     }

@@ -19,6 +19,8 @@ use crate::topic::{JoinError, PublishError, Topic, nanos};
 
 /// FINs are applied when so many have gathered.
 const FINISH_RUN: usize = 4096;
+/// How often a SUB tries to join a channel that is going away.
+const JOIN_TRIES: usize = 3;
 
 /// A client's place in a channel.
 #[derive(Debug)]
@@ -240,19 +242,7 @@ impl Driver {
     }
 
     fn subscribe(&mut self, topic_name: &TopicName, channel_name: &ChannelName) -> Result<(), End> {
-        let failed =
-            |error: PublishError| End::Error(ProtocolError::sub_failed(&error.to_string()));
-        let topic = self.node.topic(topic_name).map_err(failed)?;
-        let channel = topic.channel(channel_name).map_err(failed)?;
-        let key = topic.join(&channel, &self.client).map_err(|error| {
-            End::Error(match error {
-                JoinError::Exiting => ProtocolError::sub_failed("exiting"),
-                JoinError::TooMany => {
-                    let limit = self.node.options.max_channel_consumers;
-                    ProtocolError::too_many_consumers(topic_name, channel_name, limit)
-                }
-            })
-        })?;
+        let (topic, channel, key) = self.join(topic_name, channel_name)?;
         let settings = self.client.settings.lock().clone();
         let asked = settings.output_buffer_size;
         let delivery_bytes = if asked >= DEFAULT_OUTPUT_BUFFER { DELIVERY_BYTES } else { asked };
@@ -263,6 +253,33 @@ impl Driver {
         self.change_state(ClientState::Subscribed);
         self.output.extend_from_slice(frame::OK);
         Ok(())
+    }
+
+    /// Joins a channel. One that is just going, because its last user left, is made anew.
+    fn join(
+        &self,
+        topic_name: &TopicName,
+        channel_name: &ChannelName,
+    ) -> Result<(Arc<Topic>, Arc<Channel>, ConsumerKey), End> {
+        let failed = |reason: &str| End::Error(ProtocolError::sub_failed(reason));
+        for _ in 0..JOIN_TRIES {
+            let topic = self.node.topic(topic_name).map_err(|error| failed(&error.to_string()))?;
+            let channel = match topic.channel(channel_name) {
+                Ok(channel) => channel,
+                Err(PublishError::Exiting) => continue,
+                Err(error) => return Err(failed(&error.to_string())),
+            };
+            match topic.join(&channel, &self.client) {
+                Ok(key) => return Ok((topic, channel, key)),
+                Err(JoinError::Exiting) => {}
+                Err(JoinError::TooMany) => {
+                    let limit = self.node.options.max_channel_consumers;
+                    let error = ProtocolError::too_many_consumers(topic_name, channel_name, limit);
+                    return Err(End::Error(error));
+                }
+            }
+        }
+        Err(failed("exiting"))
     }
 
     fn requeue(&mut self, id: MessageId, delay_ms: u64) {
