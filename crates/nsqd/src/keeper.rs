@@ -22,6 +22,8 @@ const ROUND: Duration = Duration::from_millis(100);
 const RELOCATE_SHARE: u64 = 8;
 /// … and no more than so many messages.
 const RELOCATE_MAX: usize = 20_000;
+/// How many times as long as it took the next look for such segments has to wait.
+const REST: u32 = 20;
 
 /// The topics in which something changed.
 #[derive(Debug, Default)]
@@ -69,7 +71,7 @@ fn visit(topic: &Arc<Topic>) {
     if log.appended_since_sync() > 0 {
         sync_by_time(topic, log);
     }
-    let result = write_journal(topic, log).and_then(|()| release(topic, log));
+    let result = write_journal(topic, log).and_then(|()| release_at_pace(topic, log));
     if let Err(error) = result {
         topic.node.health.note::<()>(&Err(io::Error::new(error.kind(), error.to_string())));
         let name = &topic.name;
@@ -159,39 +161,34 @@ fn collect(topic: &Topic, whole: bool) -> State {
     State { held, channels }
 }
 
+/// Looks for segments to give back. With millions of deferred messages a look takes long, so the
+/// next one has to wait in proportion.
+fn release_at_pace(topic: &Topic, log: &Log) -> io::Result<()> {
+    let started = Instant::now();
+    let mut rest_until = topic.rest_until.lock();
+    if rest_until.is_some_and(|until| started < until) {
+        return Ok(());
+    }
+    let released = release(topic, log);
+    *rest_until = Some(Instant::now() + started.elapsed() * REST);
+    released
+}
+
 /// Gives back the segments that nobody needs, and copies the last few messages out of those that
 /// are hardly needed.
 fn release(topic: &Topic, log: &Log) -> io::Result<()> {
-    let Some(oldest) = log.oldest_segment() else { return Ok(()) };
-    let low = low_watermark(topic);
-    let channels: Vec<_> = topic.channels.read().values().cloned().collect();
-    let mut is_live = |sequence: Sequence| {
-        let mut live = Vec::new();
-        channels.iter().any(|channel| {
-            channel.broker.lock().live_within(sequence, sequence.plus(1), &mut live);
-            !live.is_empty()
-        })
-    };
+    let seen = cursor_watermark(topic);
+    if log.oldest_segment().is_none_or(|oldest| seen < oldest.end) {
+        return Ok(());
+    }
+    // Before the cursors only these are needed, and never another: what is finished stays so, and
+    // a new channel begins behind. From the cursors on everything is.
+    let live = live_before(topic, seen);
+    let mut is_live = |sequence| sequence >= seen || live.binary_search(&sequence).is_ok();
+    let low = live.first().copied().unwrap_or(seen);
     log.release(low, &mut is_live)?;
-    let Some(oldest) = log.oldest_segment().filter(|now| now.number == oldest.number) else {
-        return Ok(());
-    };
-    // Relocating pays once the cursors are beyond the segment and little of it is left.
-    if cursor_watermark(topic) < oldest.end {
-        return Ok(());
-    }
-    let mut live = Vec::new();
-    for channel in &channels {
-        channel.broker.lock().live_within(oldest.first, oldest.end, &mut live);
-    }
-    live.extend(log.copies_in(oldest.number).into_iter().filter(|&s| is_live(s)));
-    live.sort_unstable();
-    live.dedup();
-    let total = oldest.first.until(oldest.end);
-    if live.len() > RELOCATE_MAX || live.len() as u64 > total / RELOCATE_SHARE {
-        return Ok(());
-    }
-    let relocated = log.relocate(&live)?;
+    let Some(few) = hardly_needed(log, seen, &live) else { return Ok(()) };
+    let relocated = log.relocate(&few)?;
     if let Some(journal) = &topic.journal {
         let mut journal = journal.lock();
         journal.write(&[Entry::Relocated(&relocated)])?;
@@ -200,24 +197,40 @@ fn release(topic: &Topic, log: &Log) -> io::Result<()> {
     log.release(low, &mut is_live)
 }
 
+/// What is still needed of the first segment of which little is.
+fn hardly_needed(log: &Log, seen: Sequence, live: &[Sequence]) -> Option<Vec<Sequence>> {
+    let seen_by_all = log.sealed_segments().into_iter().filter(|segment| segment.end <= seen);
+    let mut needed = seen_by_all.map(|segment| {
+        let from = live.partition_point(|&sequence| sequence < segment.first);
+        let to = live.partition_point(|&sequence| sequence < segment.end);
+        let copies = log.copies_in(segment.number).into_iter();
+        let copies = copies.filter(|copy| live.binary_search(copy).is_ok());
+        let mut few: Vec<_> = live[from..to].iter().copied().chain(copies).collect();
+        few.sort_unstable();
+        few.dedup();
+        (segment.first.until(segment.end), few)
+    });
+    let few = needed.find(|(total, few)| {
+        few.len() <= RELOCATE_MAX && few.len() as u64 * RELOCATE_SHARE <= *total
+    });
+    few.map(|(_, few)| few).filter(|few| !few.is_empty())
+}
+
 fn release_memory(topic: &Topic) {
     let Backing::Memory(log) = &topic.backing else { return };
-    let low = cursor_watermark(topic);
+    let seen = cursor_watermark(topic);
+    log.release(seen, &live_before(topic, seen));
+}
+
+/// The messages before `seen` that some channel needs, in order.
+fn live_before(topic: &Topic, seen: Sequence) -> Vec<Sequence> {
     let mut live = Vec::new();
     for channel in topic.channels.read().values() {
-        channel.broker.lock().live_within(Sequence(0), low, &mut live);
+        channel.broker.lock().live_within(Sequence(0), seen, &mut live);
     }
     live.sort_unstable();
     live.dedup();
-    log.release(low, &live);
-}
-
-/// The oldest message that somebody needs.
-fn low_watermark(topic: &Topic) -> Sequence {
-    let gate = topic.core.lock().broker.low_watermark();
-    let channels = topic.channels.read();
-    let lows = channels.values().map(|channel| channel.broker.lock().low_watermark());
-    lows.chain([gate]).min().unwrap_or(gate)
+    live
 }
 
 /// The oldest message that somebody has not seen.

@@ -40,6 +40,8 @@ pub(crate) struct Topic {
     pub(crate) syncer: Syncer,
     /// Since when messages wait for a sync.
     pub(crate) unsynced_since: Mutex<Option<Instant>>,
+    /// When the keeper may look for unneeded segments again.
+    pub(crate) rest_until: Mutex<Option<Instant>>,
     pub(crate) counters: TopicCounters,
     /// What the keeper must know: something changed.
     pub(crate) dirty: AtomicBool,
@@ -113,6 +115,7 @@ impl Topic {
             journal: journal.map(Mutex::new),
             syncer: Syncer::default(),
             unsynced_since: Mutex::new(None),
+            rest_until: Mutex::new(None),
             counters: TopicCounters::default(),
             dirty: AtomicBool::new(false),
             paused: AtomicBool::new(false),
