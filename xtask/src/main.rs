@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's own chores: `cargo xtask <test|tidy|perf|bench>`.
+
+mod bench;
+mod clients;
+mod daemon;
+mod machine;
+mod perf;
+mod program;
+mod tally;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The project's own chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Everything that must hold: format, lints, tidy, tests, foreign clients, instruction counts
+    Test,
+    /// What lints cannot check: layers, sizes, documents
+    Tidy,
+    /// Count instructions per message on the hot paths
+    Perf(perf::PerfArgs),
+    /// Measure this nsqd, or compare it with another one
+    Bench(bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let chore = Arguments::parse().chore;
+    let done = Workspace::find().and_then(|workspace| match chore {
+        Chore::Test => Ok(test::run(&workspace)),
+        Chore::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Chore::Perf(arguments) => perf::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+        Chore::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -27,8 +27,8 @@ pub struct Deferred {
 /// The state of a channel at one moment, or what changed since the last one.
 ///
 /// Everything at or behind `cursor` is still to be delivered, except what is deferred or done; of
-/// what lies before the cursor only `open` and the deferred messages are. Losing the newest checkpoints leads
-/// to messages being delivered again, never to a loss.
+/// what lies before the cursor only `open` and the deferred messages are. Losing the newest
+/// checkpoints leads to messages being delivered again, never to a loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Next message to be taken from the log.

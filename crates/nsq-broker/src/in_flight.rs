@@ -107,13 +107,6 @@ impl InFlight {
         self.stragglers.iter().map(|(sequence, slot)| (*sequence, slot)).chain(ring)
     }
 
-    /// The first message in flight.
-    pub(crate) fn first(&self) -> Option<Sequence> {
-        let straggler = self.stragglers.keys().next().copied();
-        let in_ring = (self.ring_count > 0).then_some(self.base);
-        straggler.into_iter().chain(in_ring).min()
-    }
-
     fn index_of(&self, sequence: Sequence) -> Option<usize> {
         usize::try_from(sequence.0.checked_sub(self.base.0)?).ok()
     }
@@ -155,9 +148,9 @@ mod tests {
             assert!(in_flight.remove(Sequence(place)).is_some());
         }
         assert!(in_flight.ring.len() <= 2 * SLACK + 8, "{}", in_flight.ring.len());
-        assert_eq!((in_flight.len(), in_flight.first()), (1, Some(Sequence(0))));
+        assert_eq!(in_flight.len(), 1);
         assert_eq!(in_flight.remove(Sequence(0)), Some(slot(7)));
-        assert_eq!((in_flight.len(), in_flight.first()), (0, None));
+        assert_eq!(in_flight.len(), 0);
     }
 
     #[test]
@@ -169,7 +162,6 @@ mod tests {
         in_flight.insert(Sequence(1001), 1, slot(4));
         let all: Vec<_> = in_flight.iter().map(|(s, slot)| (s.0, slot.attempts)).collect();
         assert_eq!(all, [(3, 2), (1 << 40, 3), (1000, 1), (1001, 4)]);
-        assert_eq!(in_flight.first(), Some(Sequence(3)));
         assert_eq!(in_flight.slot(Sequence(1 << 40)).map(|s| s.attempts), Some(3));
         assert_eq!(in_flight.slot_mut(Sequence(3)).map(|s| s.attempts), Some(2));
         assert_eq!(in_flight.remove(Sequence(999)), None);

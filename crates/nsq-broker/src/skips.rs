@@ -57,6 +57,11 @@ impl Skips {
         self.ranges.front().map(|range| range.0)
     }
 
+    /// The ranges, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Sequence, Sequence)> {
+        self.ranges.iter().copied()
+    }
+
     /// How many messages will be skipped.
     pub(crate) fn total(&self) -> u64 {
         self.total

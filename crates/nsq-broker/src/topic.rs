@@ -38,6 +38,8 @@ pub struct Topic {
     end: Sequence,
     paused: bool,
     channels: usize,
+    /// Those of them that a restart brings back.
+    durable_channels: usize,
     held: Vec<HeldRun>,
     dirty: bool,
 }
@@ -61,7 +63,8 @@ impl Topic {
             .map(|deferred| HeldRun { first: deferred.sequence, count: 1, due_ns: deferred.due_ns })
             .collect();
         runs.sort_unstable_by_key(|run| run.first);
-        Self { gate, end, paused: false, channels, held: runs, dirty: true }
+        let durable_channels = channels;
+        Self { gate, end, paused: false, channels, durable_channels, held: runs, dirty: true }
     }
 
     /// Messages were appended; with `due_ns`, as deferred ones.
@@ -70,6 +73,7 @@ impl Topic {
         self.end = first.plus(u64::from(count));
         if self.is_open() {
             self.gate = self.end;
+            self.dirty |= self.durable_channels == 0;
             return Handout::Now;
         }
         if let Some(due_ns) = due_ns {
@@ -81,14 +85,17 @@ impl Topic {
 
     /// A channel is created. It starts at the gate; when it is the first one, [`Topic::release`]
     /// follows.
-    pub fn on_channel_created(&mut self) -> Sequence {
+    pub fn on_channel_created(&mut self, durable: bool) -> Sequence {
         self.channels += 1;
+        self.durable_channels += usize::from(durable);
+        self.dirty = true;
         self.gate
     }
 
     /// A channel is gone. After the last one messages gather in the topic again.
-    pub fn on_channel_deleted(&mut self) {
+    pub fn on_channel_deleted(&mut self, durable: bool) {
         self.channels = self.channels.saturating_sub(1);
+        self.durable_channels = self.durable_channels.saturating_sub(usize::from(durable));
         self.dirty = true;
     }
 
@@ -132,7 +139,8 @@ impl Topic {
 
     /// The same, changed or not.
     pub fn checkpoint_whole(&self) -> Option<Checkpoint> {
-        if self.is_open() {
+        // Without a channel that comes back nothing else would say what was seen already.
+        if self.is_open() && self.durable_channels > 0 {
             return None;
         }
         let each = |run: &HeldRun| {
@@ -197,22 +205,22 @@ mod tests {
         let mut topic = Topic::default();
         assert_eq!(topic.on_append(Sequence(0), 5, None), Handout::Later);
         assert_eq!(topic.on_append(Sequence(5), 2, Some(9)), Handout::Later);
-        assert_eq!(topic.on_channel_created(), Sequence(0));
+        assert_eq!(topic.on_channel_created(true), Sequence(0));
         let run = HeldRun { first: Sequence(5), count: 2, due_ns: 9 };
         assert_eq!(topic.release(), Some((vec![run], Sequence(7))));
         assert_eq!(topic.on_append(Sequence(7), 1, None), Handout::Now);
-        assert_eq!(topic.on_channel_created(), Sequence(8), "a later one starts at the end");
+        assert_eq!(topic.on_channel_created(true), Sequence(8), "a later one starts at the end");
         assert_eq!(topic.release(), None);
     }
 
     #[test]
     fn a_paused_topic_holds_back() {
         let mut topic = Topic::default();
-        topic.on_channel_created();
+        topic.on_channel_created(true);
         topic.pause();
         assert_eq!(topic.on_append(Sequence(0), 3, None), Handout::Later);
         assert_eq!((topic.depth(), topic.release()), (3, None));
-        assert_eq!(topic.on_channel_created(), Sequence(0), "a new one gets what is held back");
+        assert_eq!(topic.on_channel_created(true), Sequence(0), "a new one gets what is held back");
         assert_eq!(topic.empty(), Sequence(3));
         assert_eq!(topic.on_append(Sequence(3), 1, None), Handout::Later);
         topic.unpause();
@@ -222,9 +230,9 @@ mod tests {
     #[test]
     fn without_channels_messages_gather_again() {
         let mut topic = Topic::default();
-        topic.on_channel_created();
+        topic.on_channel_created(true);
         topic.on_append(Sequence(0), 3, None);
-        topic.on_channel_deleted();
+        topic.on_channel_deleted(true);
         assert_eq!(topic.on_append(Sequence(3), 2, Some(7)), Handout::Later);
         let checkpoint = topic.checkpoint().flatten().expect("it changed");
         let again = Topic::restore(Some(&checkpoint), Sequence(0), Sequence(5), 0);

@@ -298,8 +298,12 @@ impl Run {
             "{census:?}"
         );
         assert_eq!(census.in_flight as usize, self.world.held.len());
-        let low = self.channel.low_watermark();
-        assert!(self.world.held.keys().all(|&place| Sequence(place) >= low));
+        let mut live = Vec::new();
+        let unseen = self.channel.unseen();
+        self.channel.live_within(Sequence(0), unseen, &mut live);
+        let live: BTreeSet<_> = live.into_iter().map(|sequence| sequence.0).collect();
+        assert!(self.world.held.keys().all(|place| live.contains(place) || *place >= unseen.0));
+        assert!(self.world.finished.iter().all(|place| !live.contains(place)));
     }
 
     /// Lets one consumer finish everything: then nothing may be left.
@@ -326,7 +330,7 @@ impl Run {
         }
         let census = self.channel.census();
         assert_eq!((census.waiting, census.in_flight, census.deferred), (0, 0, 0));
-        assert_eq!(self.channel.low_watermark(), self.world.end());
+        assert_eq!(self.channel.unseen(), self.world.end());
         self.check_law();
     }
 }
@@ -392,6 +396,30 @@ fn consumers_that_wait_share_a_batch() {
     run.channel.wait(keys[1]);
     assert_eq!(run.channel.take(keys[0], 0, 1000, &mut taken, &mut wake), Taken::Some);
     assert_eq!((taken[0].count, wake), (5, Some(2)), "half of it, and the word is passed on");
+}
+
+#[test]
+fn a_consumer_that_wants_nothing_more_does_not_swallow_the_word() {
+    let mut run = Run::new(None);
+    let keys = [1, 2].map(|wake| run.channel.join(subscription(0), wake));
+    for key in keys {
+        run.channel.ready(key, 1);
+        assert_eq!(take(&mut run.channel, &mut run.world, key, 1000), 0);
+    }
+    run.channel.ready(keys[0], 0);
+    let batch = run.world.append(1, None);
+    assert_eq!(run.channel.extend(batch.end()), Some(2));
+}
+
+#[test]
+fn what_an_ephemeral_channel_dropped_is_needed_by_nobody() {
+    let mut run = Run::new(Some(10));
+    for _ in 0..100 {
+        run.step(&Step::Publish(5));
+    }
+    let mut live = Vec::new();
+    run.channel.live_within(Sequence(0), run.channel.unseen(), &mut live);
+    assert_eq!(live, (0..10).map(Sequence).collect::<Vec<_>>());
 }
 
 #[test]

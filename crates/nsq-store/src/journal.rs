@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nsq_broker::{Checkpoint, Sequence};
-use nsq_proto::ChannelName;
+use nsq_proto::{ChannelName, Guid};
 
 pub use self::compaction::Compaction;
 use self::entry::Decoded;
@@ -68,7 +68,7 @@ const MAX_UNWRITTEN_BYTES: usize = 64 << 10;
 pub struct ChannelNumber(pub u32);
 
 /// An end of the log: whoever reads the log again may start from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tip {
     /// Number of the segment.
     pub segment: u64,
@@ -83,6 +83,8 @@ pub struct Tip {
 pub struct Relocation {
     /// Which message.
     pub sequence: Sequence,
+    /// Its id, which nothing else tells once its segment is gone.
+    pub guid: Guid,
     /// Number of the segment that the copy is in.
     pub segment: u64,
     /// Where in it, in bytes.

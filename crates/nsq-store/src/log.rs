@@ -165,12 +165,29 @@ impl Log {
             (std::mem::take(&mut state.dirty), state.end, state.newest_tip())
         };
         let synced = self.sync_all(&mut dirty);
+        // An append that trusted the file before it failed must be counted, too.
+        let writer = synced.is_err().then(|| self.writer.lock());
         let mut state = self.state.lock();
         state.dirty.put_back(dirty);
+        if synced.is_err() {
+            state.sync_failed();
+        }
+        drop(writer);
         synced?;
         state.synced = state.synced.max(end);
         state.tip = tip;
         Ok(end)
+    }
+
+    /// Whether a sync failed while the message before `end` was in the log, and not before it was
+    /// synced. Then a power cut may take it though a later [`Self::sync`] succeeded.
+    pub fn is_unsure(&self, end: Sequence) -> bool {
+        self.state.lock().unsure.is_some_and(|(from, upto)| from < end && end <= upto)
+    }
+
+    /// Whether the log was deleted.
+    pub fn is_removed(&self) -> bool {
+        self.state.lock().removed
     }
 
     /// Deletes the log with everything in it. Nothing can be appended afterwards, and a new log

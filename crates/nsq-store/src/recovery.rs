@@ -1,8 +1,9 @@
 //! What is found when a log is opened.
 //!
 //! Of old segments only the headers are read; where one ends follows from where the next begins.
-//! Only what was written since the tip, or the newest segment where no tip is known, is looked
-//! through. So the time it takes does not depend on how much the log holds.
+//! Only what was written since the tip, or since what the channels know, or the newest segment
+//! where neither is told, is looked through. So the time it takes does not depend on how much the
+//! log holds.
 
 use std::io;
 use std::path::Path;
@@ -72,7 +73,7 @@ pub(crate) fn look(
     drop_wrong_guesses(&mut segments);
     set_ends(&mut segments);
     let mut search = Search { disk, directory, recovered: Recovered::default() };
-    let looked_from = search.look_through(&mut segments, opening.tip)?;
+    let looked_from = search.look_through(&mut segments, opening)?;
     let mut recovered = search.recovered;
     let known = opening.tip.map_or(opening.at_least, |tip| tip.sequence.max(opening.at_least));
     if recovered.end < known {
@@ -174,31 +175,23 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Looks through what was written since `tip`, or else the newest segment, and sets where the
-    /// log ends. Returns where it began, if anything was there.
+    /// Looks through what is not known yet and sets where the log ends. Returns where it began, if
+    /// anything was there.
     fn look_through(
         &mut self,
         segments: &mut [Segment],
-        tip: Option<Tip>,
+        opening: &Opening,
     ) -> io::Result<Option<Tip>> {
         let Some(newest) = segments.iter().rposition(Segment::is_readable) else {
             return Ok(None);
         };
-        let begin = tip.filter(|tip| is_in(tip, &segments[..=newest])).unwrap_or(Tip {
-            segment: segments[newest].number,
-            offset: SEGMENT_HEADER_BYTES as u64,
-            sequence: segments[newest].first,
-        });
+        let begin = where_to_begin(&segments[..=newest], opening);
         let from = segments.partition_point(|segment| segment.number < begin.segment);
         let mut at = begin;
         for index in from..newest {
             self.look_through_old(&segments[index], at)?;
             let next = &segments[index + 1];
-            at = Tip {
-                segment: next.number,
-                offset: SEGMENT_HEADER_BYTES as u64,
-                sequence: next.first,
-            };
+            at = front(next);
         }
         let end = self.look_through_newest(&mut segments[newest], at)?;
         for unreadable in &mut segments[newest + 1..] {
@@ -258,13 +251,35 @@ impl Search<'_> {
         let RecordHeader { first, count, due_ns, relocated, .. } = record.header;
         if relocated {
             let offset = record.offset;
-            let copies = record.copies().map(|copy| copy.first);
-            let copies = copies.map(|sequence| Relocation { sequence, segment, offset });
+            let copies = record.copies().map(|copy| (copy.first, copy.first_guid));
+            let copies =
+                copies.map(|(sequence, guid)| Relocation { sequence, guid, segment, offset });
             self.recovered.relocated.extend(copies);
         } else if let Some(due_ns) = due_ns {
             self.recovered.deferred.push(DeferredPublish { first, count, due_ns });
         }
     }
+}
+
+/// From where on these segments, of which the last is readable, must be looked through: the tip
+/// unless that says nothing about them or something before it is unknown; or else the front of
+/// the segment with the first unknown message, or the newest segment.
+fn where_to_begin(segments: &[Segment], opening: &Opening) -> Tip {
+    let tip = opening.tip.filter(|tip| is_in(tip, segments));
+    let unknown = opening.unknown_from;
+    if let Some(tip) = tip.filter(|tip| unknown.is_none_or(|unknown| tip.sequence <= unknown)) {
+        return tip;
+    }
+    let unknown = unknown.unwrap_or(Sequence(u64::MAX));
+    let readable = || segments.iter().filter(|segment| segment.is_readable());
+    let holder = readable().rfind(|segment| segment.first <= unknown);
+    holder.or_else(|| readable().next()).map_or_else(Tip::default, front)
+}
+
+/// The place of the first record of a segment.
+fn front(segment: &Segment) -> Tip {
+    let offset = SEGMENT_HEADER_BYTES as u64;
+    Tip { segment: segment.number, offset, sequence: segment.first }
 }
 
 /// Whether what `tip` says can be true of these segments.

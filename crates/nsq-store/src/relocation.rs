@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use nsq_broker::Sequence;
+use nsq_proto::Guid;
 
 use crate::journal::Relocation;
 use crate::log::Log;
@@ -55,7 +56,7 @@ impl Log {
         for &sequence in live {
             if let Some(message) = self.message(sequence, &mut nearby)? {
                 put_copy(&mut body, &message);
-                pending.push(sequence);
+                pending.push((sequence, message.first_guid));
             }
             if body.len() >= COPIES_BYTES {
                 self.append_pending(&mut body, &mut pending, &mut relocated)?;
@@ -136,14 +137,19 @@ impl Log {
     fn append_pending(
         &self,
         body: &mut Vec<u8>,
-        pending: &mut Vec<Sequence>,
+        pending: &mut Vec<(Sequence, Guid)>,
         relocated: &mut Vec<Relocation>,
     ) -> io::Result<()> {
         // As many as there are messages in memory: it fits.
         let count = u32::try_from(pending.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
         let (segment, offset) = self.append_copies(body, count)?;
         let copies = pending.drain(..);
-        relocated.extend(copies.map(|sequence| Relocation { sequence, segment, offset }));
+        relocated.extend(copies.map(|(sequence, guid)| Relocation {
+            sequence,
+            guid,
+            segment,
+            offset,
+        }));
         body.clear();
         Ok(())
     }

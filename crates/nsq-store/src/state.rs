@@ -26,6 +26,9 @@ pub(crate) struct State {
     /// Everything before it is safe from a power cut.
     pub(crate) synced: Sequence,
     pub(crate) tip: Option<Tip>,
+    /// From and up to where messages were in the log when a sync failed: a power cut may take
+    /// them, whatever later syncs say.
+    pub(crate) unsure: Option<(Sequence, Sequence)>,
     pub(crate) dirty: Dirty,
     /// The log was deleted.
     pub(crate) removed: bool,
@@ -60,6 +63,7 @@ impl State {
             end,
             synced: end,
             tip: None,
+            unsure: None,
             dirty: Dirty::default(),
             removed: false,
             resume: [None; RESUME_POINTS],
@@ -106,6 +110,13 @@ impl State {
         }
         self.dirty.directory = true;
         self.dirty.parents = true;
+    }
+
+    /// Notes that a sync failed. It cannot be said later which messages a new one has saved, so
+    /// everything from the first failure on counts as unsure, up to what is in the log by now.
+    pub(crate) fn sync_failed(&mut self) {
+        let from = self.unsure.map_or(self.synced, |(from, _)| from);
+        self.unsure = Some((from, self.end));
     }
 
     /// Forgets everything: the log was deleted.
@@ -180,18 +191,19 @@ impl State {
         needed.map_or(self.end, |segment| segment.first)
     }
 
-    /// All lives of the log that it still has segments of.
+    /// All lives of the log that it still has messages of, be it only copies.
     pub(crate) fn epochs(&self) -> Epochs {
-        let mut epochs: Vec<Epoch> = Vec::new();
-        for segment in self.segments.iter().filter(|segment| segment.is_readable()) {
-            let continues = epochs.last().is_some_and(|last: &Epoch| {
-                last.first_guid.advance(last.first.until(segment.first)) == segment.first_guid
-            });
-            if !continues {
-                epochs.push(Epoch { first: segment.first, first_guid: segment.first_guid });
-            }
-        }
-        Epochs::new(epochs)
+        let readable = self.segments.iter().filter(|segment| segment.is_readable());
+        let segments = readable.map(|s| Epoch { first: s.first, first_guid: s.first_guid });
+        let copies = self.copies.values();
+        let copies = copies.map(|copy| Epoch { first: copy.sequence, first_guid: copy.guid });
+        let mut known: Vec<Epoch> = copies.chain(segments).collect();
+        known.sort_by_key(|epoch| (epoch.first, epoch.first_guid));
+        // What continues the one before is the same life.
+        known.dedup_by(|next, last| {
+            last.first_guid.advance(last.first.until(next.first)) == next.first_guid
+        });
+        Epochs::new(known)
     }
 
     /// The segments that are not written any more, oldest first.

@@ -53,6 +53,9 @@ pub struct StoreOptions {
 pub struct Opening {
     /// Up to where the log need not be looked through.
     pub tip: Option<Tip>,
+    /// From this place on deferred publishes and relocated messages are not known: they are looked
+    /// for from there, or from the tip if that comes first. None: from the tip.
+    pub unknown_from: Option<Sequence>,
     /// No message before this place will be appended: channels may have seen messages up to here
     /// that a power cut took out of the log.
     pub at_least: Sequence,
@@ -128,6 +131,11 @@ impl Store {
     /// Removes everything of a topic whose log is not open; see [`Log::remove`].
     pub fn remove(&self, topic: &TopicName) -> io::Result<()> {
         self.shared.remove_directory(&self.shared.topic_path(topic))
+    }
+
+    /// Makes the topics' directories themselves survive a power cut. Waits for the disk.
+    pub fn sync_directories(&self) -> io::Result<()> {
+        self.shared.sync_parents()
     }
 
     /// Where everything of `topic` is kept.

@@ -1,19 +1,17 @@
 //! The channel journal against a model, crashes and damage.
 
 mod channel_simulation;
-mod faulty;
 
 use std::io;
 use std::path::Path;
 
 use nsq_broker::{Checkpoint, Deferred, Open, Sequence};
-use nsq_proto::ChannelName;
+use nsq_proto::{ChannelName, Guid};
+use nsq_sim::{Fault, FaultyDisk, Operation, Seed};
 use nsq_store::journal::{ChannelNumber, Damage, Entry, Journal, JournalState, Relocation, Tip};
 use proptest::prelude::*;
 
 use self::channel_simulation::Topic;
-use self::faulty::seed::Seed;
-use self::faulty::{Fault, FaultyDisk, Operation};
 
 const DIR: &str = "/data/topics/t";
 const FILE: &str = "/data/topics/t/channels.journal";
@@ -332,7 +330,12 @@ fn extreme_values_come_back() {
     };
     let tip = Tip { segment: last, offset: last, sequence: Sequence(last) };
     let relocations =
-        [0, last, 1].map(|n| Relocation { sequence: Sequence(n), segment: last - n, offset: n });
+        [0, last, 1].map(|n| Relocation {
+            sequence: Sequence(n),
+            guid: Guid::from_number(last - n),
+            segment: last - n,
+            offset: n,
+        });
     let entries = [
         Entry::Create { channel: number, name: &channel_name },
         Entry::Checkpoint { channel: number, checkpoint: &checkpoint },
@@ -446,7 +449,8 @@ fn a_lost_addition_does_not_move_the_cursor() {
     let end = journal.length_bytes() as usize;
     let b = name("b");
     let tip = Tip { segment: 1, offset: 2, sequence: Sequence(30) };
-    let moved = [Relocation { sequence: Sequence(3), segment: 1, offset: 0 }];
+    let guid = Guid::from_number(5);
+    let moved = [Relocation { sequence: Sequence(3), guid, segment: 1, offset: 0 }];
     let late = delta(30, vec![]);
     let facts = [
         progress(&late),
@@ -609,7 +613,7 @@ fn an_idle_topic_costs_nothing() {
 fn large_state() -> Checkpoint {
     let mut seed = Seed(3);
     let mut all: Vec<_> = (0..100_000)
-        .map(|n| deferred(n * 3, 1_800_000_000_000_000_000 + (seed.next() >> 20) as i64))
+        .map(|n| deferred(n * 3, 1_800_000_000_000_000_000 + (seed.draw() >> 20) as i64))
         .collect();
     all.sort_unstable();
     let open = vec![Open { first: Sequence(1), count: 1, attempts: 1 }];
@@ -690,7 +694,12 @@ fn a_grown_file_is_compacted() {
     let (a, here) = (name("a"), whole(1, vec![]));
     journal.write(&[create(&a)]).unwrap();
     let relocations: Vec<_> = (0..1000)
-        .map(|n| Relocation { sequence: Sequence(n), segment: n << 40, offset: n << 20 })
+        .map(|n| Relocation {
+            sequence: Sequence(n),
+            guid: Guid::from_number(n),
+            segment: n << 40,
+            offset: n << 20,
+        })
         .collect();
     while journal.length_bytes() <= 1 << 20 {
         assert!(!journal.needs_compaction());

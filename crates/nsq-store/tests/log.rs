@@ -1,6 +1,5 @@
 //! The log of a topic, on a disk that works.
 
-mod faulty;
 mod world;
 
 use std::collections::BTreeSet;
@@ -10,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nsq_broker::{Epochs, Sequence};
 use nsq_proto::{Guid, NodeId};
+use nsq_sim::{Fault, FaultyDisk, Operation};
 use nsq_store::disk::OsDisk;
 use nsq_store::{DeferredPublish, Log, Opening, Recent, Store, StoreOptions};
 
-use self::faulty::{FaultyDisk, Operation};
 use self::world::{
     HEADER, Held, NOW_NS, append, body, framed, hold, open, options, read_all, segment, store,
     topic,
@@ -404,7 +403,7 @@ fn a_removal_that_was_cut_short_is_finished_at_the_next_start() {
     let disk = disk();
     let (first, second) = (store(disk.shared(), 1 << 20), topic("orders"));
     append(&open(&first, "orders").0, body(0, 9));
-    disk.fail(Operation::RemoveDir, 1, faulty::Fault::clean(std::io::ErrorKind::Other));
+    disk.fail(Operation::RemoveDir, 1, Fault::clean(std::io::ErrorKind::Other));
     assert!(first.remove(&second).is_err());
     assert_eq!(first.topics().unwrap(), []);
     assert_eq!(disk.paths().len(), 1);

@@ -1,16 +1,15 @@
 //! Logs of a process that is killed, or of a machine that loses its power, at any point.
 
-mod faulty;
 mod world;
 
 use std::collections::BTreeSet;
 use std::io;
 
 use nsq_broker::Sequence;
+use nsq_sim::{Fault, FaultyDisk, Operation};
 use nsq_store::journal::{Relocation, Tip};
 use nsq_store::{Log, Opening, Store};
 
-use self::faulty::{Fault, FaultyDisk, Operation};
 use self::world::{
     Held, NOW_NS, append, body, framed, hold, open, read_all, segment, store, topic,
 };

@@ -1,14 +1,13 @@
 //! Logs whose files were damaged, cut or lost.
 
-mod faulty;
 mod world;
 
 use std::io;
 
 use nsq_broker::Sequence;
+use nsq_sim::{Fault, FaultyDisk, Operation};
 use nsq_store::{Damage, Log, Recovered, Store};
 
-use self::faulty::{Fault, FaultyDisk, Operation};
 use self::world::{HEADER, Held, append, body, framed, hold, open, read_all, segment, store};
 
 /// A disk with one topic of `messages` messages, and what the topic holds.

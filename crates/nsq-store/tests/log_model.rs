@@ -1,17 +1,16 @@
 //! The log against a plain map, for any order of calls.
 
-mod faulty;
 mod world;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nsq_broker::Sequence;
+use nsq_sim::FaultyDisk;
 use nsq_store::journal::{Relocation, Tip};
 use nsq_store::{Log, Opening, Recent, Store, StoreOptions};
 use proptest::prelude::*;
 
-use self::faulty::FaultyDisk;
 use self::world::{Held, NOW_NS, body, framed, hold, options, read_all, topic};
 
 #[derive(Clone, Debug)]

@@ -1,14 +1,13 @@
 //! `nsqd.dat`: the texts Go NSQ writes, and everything it accepts.
 
-mod faulty;
 
 use std::io;
 use std::path::Path;
 
+use nsq_sim::{Fault, FaultyDisk, Operation};
 use nsq_store::disk::{Disk, OsDisk};
 use nsq_store::metadata::{ChannelMeta, Metadata, TopicMeta};
 
-use self::faulty::{Fault, FaultyDisk, Operation};
 
 const DIR: &str = "/data";
 const FILE: &str = "/data/nsqd.dat";

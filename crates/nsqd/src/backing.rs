@@ -54,13 +54,6 @@ impl Backing {
         }
     }
 
-    pub(crate) fn start(&self) -> Sequence {
-        match self {
-            Self::Log(log) => log.start(),
-            Self::Memory(log) => log.start(),
-        }
-    }
-
     /// The oldest message in memory; what lies before it is "backend".
     pub(crate) fn memory_start(&self) -> Sequence {
         match self {
@@ -133,11 +126,6 @@ impl MemoryLog {
         Recent::Batches(wanted.collect())
     }
 
-    fn start(&self) -> Sequence {
-        let state = self.state.lock();
-        state.batches.keys().next().copied().unwrap_or(state.end)
-    }
-
     pub(crate) fn read_each(&self, which: &[Sequence]) -> Vec<(Sequence, Option<Arc<Batch>>)> {
         let state = self.state.lock();
         let one = |&sequence: &Sequence| {
@@ -148,14 +136,19 @@ impl MemoryLog {
     }
 
     /// Drops what lies before `low` except for `live`, which must be in order and is kept message
-    /// by message, so that one that waits long does not keep its neighbours.
+    /// by message where it is the smaller part of a batch, so that one that waits long does not
+    /// keep its neighbours.
     pub(crate) fn release(&self, low: Sequence, live: &[Sequence]) {
         let mut state = self.state.lock();
         let old: Vec<_> = state.batches.range(..low).map(|(_, b)| Arc::clone(b)).collect();
         for batch in old.iter().filter(|batch| batch.end() <= low) {
-            state.batches.remove(&batch.first);
             let from = live.partition_point(|&sequence| sequence < batch.first);
-            for &sequence in live[from..].iter().take_while(|&&sequence| sequence < batch.end()) {
+            let to = live.partition_point(|&sequence| sequence < batch.end());
+            if 2 * (to - from) > batch.count as usize {
+                continue;
+            }
+            state.batches.remove(&batch.first);
+            for &sequence in &live[from..to] {
                 if let Some(message) = single(batch, sequence) {
                     state.batches.insert(sequence, message);
                 }

@@ -20,6 +20,8 @@ const RECENT_BYTES: usize = 256 << 10;
 /// How much it reads from disk at a time, at most: large blocks, because a channel that lags
 /// reads on.
 const READ_BYTES: usize = 1 << 20;
+/// How many requeued messages are looked up between two looks at how large they are.
+const RELOAD_CHUNK: usize = 8;
 /// The least of either.
 const FETCH_BYTES_MIN: usize = 32 << 10;
 /// What all channels with consumers together should have at hand. Consumers that take nothing
@@ -36,6 +38,8 @@ pub(crate) struct Channel {
     pub(crate) broker: Mutex<Broker<Arc<Client>>>,
     /// True once it is deleted: nobody may join any more.
     pub(crate) exiting: AtomicBool,
+    /// The journal knows of it, or it is ephemeral.
+    recorded: AtomicBool,
     /// When the sweep will look at it; `i64::MAX` when it will not.
     pub(crate) armed_for: AtomicI64,
     reading: AtomicBool,
@@ -59,6 +63,7 @@ impl Channel {
         topic: Weak<Topic>,
     ) -> Self {
         Self {
+            recorded: AtomicBool::new(name.is_ephemeral()),
             name,
             number,
             broker: Mutex::new(broker),
@@ -67,6 +72,15 @@ impl Channel {
             reading: AtomicBool::new(false),
             topic,
         }
+    }
+
+    /// Whether a restart will know of it. Until then nobody may be told that it exists.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.recorded.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_recorded(&self) {
+        self.recorded.store(true, Ordering::Release);
     }
 
     /// Hands messages to a consumer: up to its ready count and about `bytes` of bodies.
@@ -120,15 +134,13 @@ impl Channel {
         if !self.reading.swap(true, Ordering::AcqRel) {
             let (channel, topic) = (Arc::clone(self), Arc::clone(topic));
             tokio::task::spawn_blocking(move || {
-                let read = channel.read(&topic, wanted);
-                channel.reading.store(false, Ordering::Release);
+                let read = {
+                    let _reading = Reading(&channel.reading);
+                    channel.read(&topic, &wanted)
+                };
                 match read {
                     Ok(next) => wake(next),
-                    Err(error) => {
-                        topic.log_read_error(&channel.name, &error);
-                        // Nothing is lost; whoever comes next tries again, after a while.
-                        std::thread::sleep(RETRY_AFTER);
-                    }
+                    Err(error) => channel.put_off(&topic, &wanted, &error),
                 }
                 // Somebody may have stood in line while this still counted as reading.
                 let next = channel.broker.lock().wake_in_line();
@@ -138,17 +150,35 @@ impl Channel {
         Pulled::Nothing
     }
 
-    fn read(&self, topic: &Topic, wanted: Wanted) -> io::Result<Option<Arc<Client>>> {
+    /// The log could not be read. Nothing is lost: whoever comes next tries again, after a while.
+    fn put_off(&self, topic: &Topic, wanted: &Wanted, error: &io::Error) {
+        topic.log_read_error(&self.name, error);
+        std::thread::sleep(RETRY_AFTER);
+        if let Wanted::Each(which) = wanted {
+            wake(self.broker.lock().postpone(which));
+        }
+    }
+
+    fn read(&self, topic: &Topic, wanted: &Wanted) -> io::Result<Option<Arc<Client>>> {
         let Some(log) = topic.backing.disk() else { return Ok(None) };
         match wanted {
-            Wanted::From(from) => {
+            &Wanted::From(from) => {
                 let chunk = log.read(from, topic.fetch_bytes(READ_BYTES))?;
                 topic.log_damage(&chunk.damage);
                 Ok(self.broker.lock().offer(from, chunk.batches, chunk.next))
             }
-            Wanted::Each(mut which) => {
-                which.sort_unstable();
-                let read = log.read_each(&which)?;
+            Wanted::Each(which) => {
+                let mut read = Vec::new();
+                let mut bytes = 0;
+                for some in which.chunks(RELOAD_CHUNK) {
+                    let some = log.read_each(some)?;
+                    bytes += some.iter().flat_map(|(_, b)| b).map(|b| b.body.len()).sum::<usize>();
+                    read.extend(some);
+                    // The others are asked for again when it is their turn.
+                    if bytes >= RECENT_BYTES {
+                        break;
+                    }
+                }
                 Ok(self.broker.lock().offer_requeued(read))
             }
         }
@@ -184,6 +214,15 @@ impl Topic {
     fn fetch_bytes(&self, wanted: usize) -> usize {
         let channels = self.node.consuming_channels.load(Ordering::Relaxed).max(1);
         (FETCHED_BYTES / channels).clamp(FETCH_BYTES_MIN, wanted)
+    }
+}
+
+/// The mark that the log is being read, taken away however that ends.
+struct Reading<'a>(&'a AtomicBool);
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

@@ -16,7 +16,10 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock whose steady time agrees with the wall clock now.
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), started_ns: wall_ns() }
+        // Between the two looks the thread may have to wait. Steady time may then be behind wall
+        // time, never before it: nothing deferred may come early.
+        let started_ns = wall_ns();
+        Self { started: Instant::now(), started_ns }
     }
 
     /// Steady time.
@@ -30,9 +33,11 @@ impl Clock {
         wall_ns()
     }
 
-    /// What must be added to a steady time to write it down as wall time.
+    /// What must be added to a steady time to write it down as wall time; too much rather than
+    /// too little.
     pub(crate) fn offset_ns(&self) -> i64 {
-        wall_ns().saturating_sub(self.now_ns())
+        let now_ns = self.now_ns();
+        wall_ns().saturating_sub(now_ns)
     }
 
     /// The instant that a steady time means, for timers.

@@ -21,7 +21,7 @@ use nsq_proto::{Admission, ClientState, Decoder, Fatal, ProtocolError, frame, ma
 
 use self::commands::Subscribed;
 use self::deadlines::Deadlines;
-use crate::channel::Pulled;
+use crate::channel::{Pulled, wake};
 use crate::client::{Client, add};
 use crate::node::Node;
 use crate::pending::Pending;
@@ -208,11 +208,14 @@ impl Driver {
             if eof {
                 return self.interrupted();
             }
-            more = self.deliver();
+            let held_back = self.output.len() >= DELIVERY_BYTES;
+            more = self.deliver(held_back, event.woken.messages);
             if event.timer {
                 self.on_timer()?;
             }
             self.write().await?;
+            // The client has taken what kept it from getting more.
+            more |= held_back && self.output.len() < DELIVERY_BYTES;
         }
     }
 
@@ -222,10 +225,15 @@ impl Driver {
     }
 
     /// Takes messages for the client and encodes them. True when there may be more.
-    fn deliver(&mut self) -> bool {
+    ///
+    /// What is not written yet counts as a buffer's worth: a slow reader is `held_back`. If it was
+    /// `woken` for a message all the same, somebody else must get the word.
+    fn deliver(&mut self, held_back: bool, woken: bool) -> bool {
         let Some(subscribed) = &self.subscribed else { return false };
-        // What is not written yet counts as a buffer's worth: a slow reader gets nothing new.
-        if self.admission.state != ClientState::Subscribed || self.output.len() >= DELIVERY_BYTES {
+        if self.admission.state != ClientState::Subscribed || held_back {
+            if woken {
+                wake(subscribed.channel.broker.lock().wake_in_line());
+            }
             return false;
         }
         let now_ns = self.node.clock.now_ns();
@@ -237,7 +245,8 @@ impl Driver {
         }
         if count > 0 {
             add(&self.client.counters.delivered, count);
-            self.node.sweep.arm(&subscribed.channel, now_ns + subscribed.msg_timeout_ns);
+            let deadline_ns = now_ns.saturating_add(subscribed.msg_timeout_ns);
+            self.node.sweep.arm(&subscribed.channel, deadline_ns);
             subscribed.topic.touch();
         }
         pulled == Pulled::Some
@@ -390,8 +399,12 @@ impl Driver {
     fn leave(&mut self) {
         if let Some(subscribed) = self.subscribed.take() {
             subscribed.channel.leave(subscribed.key);
-            subscribed.topic.delete_if_unused(&subscribed.channel);
             subscribed.topic.touch();
+            if subscribed.channel.name.is_ephemeral() {
+                let Subscribed { topic, channel, .. } = subscribed;
+                // The registry may be held by somebody who waits for the disk.
+                tokio::task::spawn_blocking(move || topic.delete_if_unused(&channel));
+            }
         }
         self.client.state.store(ClientState::Closing as u8, Ordering::Relaxed);
     }

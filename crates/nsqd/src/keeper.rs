@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nsq_broker::{Checkpoint, Sequence};
 use nsq_store::Log;
-use nsq_store::journal::{ChannelNumber, Entry};
+use nsq_store::journal::{ChannelNumber, Entry, Journal, Relocation};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -71,7 +71,7 @@ fn visit(topic: &Arc<Topic>) {
     if log.appended_since_sync() > 0 {
         sync_by_time(topic, log);
     }
-    let result = write_journal(topic, log).and_then(|()| release_at_pace(topic, log));
+    let result = write_at_pace(topic, log).and_then(|()| release_at_pace(topic, log));
     if let Err(error) = result {
         topic.node.health.note::<()>(&Err(io::Error::new(error.kind(), error.to_string())));
         let name = &topic.name;
@@ -96,6 +96,29 @@ fn sync_by_time(topic: &Arc<Topic>, log: &Log) {
     }
 }
 
+/// Writes the journal, unless the last time took long and was a moment ago: a million messages
+/// that wait again make a checkpoint of many megabytes.
+fn write_at_pace(topic: &Topic, log: &Log) -> io::Result<()> {
+    let mut rest_until = topic.journal_rest_until.lock();
+    at_pace(topic, &mut rest_until, || write_journal(topic, log))
+}
+
+/// Does `work` unless it must rest, and then lets it rest in proportion to the time it took.
+fn at_pace(
+    topic: &Topic,
+    rest_until: &mut Option<Instant>,
+    work: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    let started = Instant::now();
+    if rest_until.is_some_and(|until| started < until) {
+        topic.touch();
+        return Ok(());
+    }
+    let done = work();
+    *rest_until = Some(Instant::now() + started.elapsed() * REST);
+    done
+}
+
 /// Writes the state of a topic's channels down now.
 pub(crate) fn record(topic: &Topic) -> io::Result<()> {
     match &topic.backing {
@@ -106,15 +129,22 @@ pub(crate) fn record(topic: &Topic) -> io::Result<()> {
 
 /// Writes what changed in the channels since the last visit.
 fn write_journal(topic: &Topic, log: &Log) -> io::Result<()> {
-    let Some(journal) = &topic.journal else { return Ok(()) };
-    let mut journal = journal.lock();
+    topic.journal().map_or(Ok(()), |mut journal| write_to(&mut journal, topic, log))
+}
+
+/// The same, by whoever holds the journal.
+pub(crate) fn write_to(journal: &mut Journal, topic: &Topic, log: &Log) -> io::Result<()> {
     let whole = journal.needs_compaction();
+    // First: what is collected must reach the journal, or the next difference would be to a state
+    // that was never written.
+    topic.make_directory()?;
+    // Before the state is collected: behind the tip a restart looks for deferred publishes that
+    // the state does not know, and what is published meanwhile may be synced meanwhile.
+    let tip = log.tip();
     let State { held, channels } = collect(topic, whole);
     if channels.is_empty() && held.is_none() && !journal.has_unwritten() {
         return Ok(());
     }
-    topic.make_directory()?;
-    let tip = log.tip();
     let relocated = log.relocated();
     let mut entries = Vec::with_capacity(2 * channels.len() + 2);
     for (channel, checkpoint) in &channels {
@@ -164,43 +194,59 @@ fn collect(topic: &Topic, whole: bool) -> State {
 /// Looks for segments to give back. With millions of deferred messages a look takes long, so the
 /// next one has to wait in proportion.
 fn release_at_pace(topic: &Topic, log: &Log) -> io::Result<()> {
-    let started = Instant::now();
     let mut rest_until = topic.rest_until.lock();
-    if rest_until.is_some_and(|until| started < until) {
-        return Ok(());
-    }
-    let released = release(topic, log);
-    *rest_until = Some(Instant::now() + started.elapsed() * REST);
-    released
+    at_pace(topic, &mut rest_until, || release(topic, log))
 }
 
 /// Gives back the segments that nobody needs, and copies the last few messages out of those that
 /// are hardly needed.
 fn release(topic: &Topic, log: &Log) -> io::Result<()> {
-    let seen = cursor_watermark(topic);
-    if log.oldest_segment().is_none_or(|oldest| seen < oldest.end) {
-        return Ok(());
-    }
-    // Before the cursors only these are needed, and never another: what is finished stays so, and
-    // a new channel begins behind. From the cursors on everything is.
+    let Watermarks { seen, taken } = watermarks(topic);
+    // Before what all have seen only these are needed, and never another: what is finished stays
+    // so, and a new channel begins behind. From there on everything is. What is in memory only
+    // for those that are done with it goes as well.
     let live = live_before(topic, seen);
+    if topic.has_unrecorded_copies.load(Ordering::Acquire) {
+        record_copies(topic, log, &log.relocated())?;
+    }
     let mut is_live = |sequence| sequence >= seen || live.binary_search(&sequence).is_ok();
     let low = live.first().copied().unwrap_or(seen);
     log.release(low, &mut is_live)?;
-    let Some(few) = hardly_needed(log, seen, &live) else { return Ok(()) };
+    let Some((segment, few)) = hardly_needed(topic, log, taken, &live) else { return Ok(()) };
+    topic.has_unrecorded_copies.store(true, Ordering::Release);
     let relocated = log.relocate(&few)?;
-    if let Some(journal) = &topic.journal {
-        let mut journal = journal.lock();
-        journal.write(&[Entry::Relocated(&relocated)])?;
-        journal.sync()?;
+    if relocated.len() < few.len() {
+        // What cannot be read cannot be copied either: the segment stays as it is.
+        topic.unreadable_segments.lock().insert(segment);
     }
+    record_copies(topic, log, &relocated)?;
     log.release(low, &mut is_live)
 }
 
-/// What is still needed of the first segment of which little is.
-fn hardly_needed(log: &Log, seen: Sequence, live: &[Sequence]) -> Option<Vec<Sequence>> {
-    let seen_by_all = log.sealed_segments().into_iter().filter(|segment| segment.end <= seen);
-    let mut needed = seen_by_all.map(|segment| {
+/// Makes the journal know where copies are and who needs them, so that the originals may go. In
+/// what it knew before, a cursor may stand in front of them, and a restart that does not find them
+/// in the log would take them for finished.
+fn record_copies(topic: &Topic, log: &Log, relocated: &[Relocation]) -> io::Result<()> {
+    if let Some(mut journal) = topic.journal() {
+        journal.write(&[Entry::Relocated(relocated)])?;
+        write_to(&mut journal, topic, log)?;
+        journal.sync()?;
+    }
+    topic.has_unrecorded_copies.store(false, Ordering::Release);
+    Ok(())
+}
+
+/// The first segment that every cursor has passed and of which little is needed, with that little.
+fn hardly_needed(
+    topic: &Topic,
+    log: &Log,
+    taken: Sequence,
+    live: &[Sequence],
+) -> Option<(u64, Vec<Sequence>)> {
+    let unreadable = topic.unreadable_segments.lock();
+    let passed = log.sealed_segments().into_iter().filter(|segment| segment.end <= taken);
+    let passed = passed.filter(|segment| !unreadable.contains(&segment.number));
+    let mut needed = passed.map(|segment| {
         let from = live.partition_point(|&sequence| sequence < segment.first);
         let to = live.partition_point(|&sequence| sequence < segment.end);
         let copies = log.copies_in(segment.number).into_iter();
@@ -208,17 +254,18 @@ fn hardly_needed(log: &Log, seen: Sequence, live: &[Sequence]) -> Option<Vec<Seq
         let mut few: Vec<_> = live[from..to].iter().copied().chain(copies).collect();
         few.sort_unstable();
         few.dedup();
-        (segment.first.until(segment.end), few)
+        (segment, few)
     });
-    let few = needed.find(|(total, few)| {
-        few.len() <= RELOCATE_MAX && few.len() as u64 * RELOCATE_SHARE <= *total
-    });
-    few.map(|(_, few)| few).filter(|few| !few.is_empty())
+    let little = |few: &[Sequence], total: u64| {
+        !few.is_empty() && few.len() <= RELOCATE_MAX && few.len() as u64 * RELOCATE_SHARE <= total
+    };
+    let found = needed.find(|(segment, few)| little(few, segment.first.until(segment.end)));
+    found.map(|(segment, few)| (segment.number, few))
 }
 
 fn release_memory(topic: &Topic) {
     let Backing::Memory(log) = &topic.backing else { return };
-    let seen = cursor_watermark(topic);
+    let Watermarks { seen, .. } = watermarks(topic);
     log.release(seen, &live_before(topic, seen));
 }
 
@@ -233,12 +280,23 @@ fn live_before(topic: &Topic, seen: Sequence) -> Vec<Sequence> {
     live
 }
 
-/// The oldest message that somebody has not seen.
-fn cursor_watermark(topic: &Topic) -> Sequence {
+/// How far a topic has been handed out.
+struct Watermarks {
+    /// From here on everything is needed.
+    seen: Sequence,
+    /// No channel will read the log before this place, except for single messages.
+    taken: Sequence,
+}
+
+fn watermarks(topic: &Topic) -> Watermarks {
     let gate = topic.core.lock().broker.low_watermark();
-    let channels = topic.channels.read();
-    let cursors = channels.values().map(|channel| channel.broker.lock().cursor());
-    cursors.chain([gate]).min().unwrap_or(gate)
+    let (mut seen, mut taken) = (gate, gate);
+    for channel in topic.channels.read().values() {
+        let broker = channel.broker.lock();
+        seen = seen.min(broker.unseen());
+        taken = taken.min(broker.cursor());
+    }
+    Watermarks { seen, taken }
 }
 
 /// Writes everything down for good, at the end.
@@ -248,10 +306,7 @@ pub(crate) fn finish(topic: &Topic) -> io::Result<()> {
         log.sync()?;
     }
     write_journal(topic, log)?;
-    match &topic.journal {
-        Some(journal) => journal.lock().sync(),
-        None => Ok(()),
-    }
+    topic.journal().map_or(Ok(()), |mut journal| journal.sync())
 }
 
 /// The number that the next new channel of a topic gets.

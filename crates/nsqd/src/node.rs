@@ -44,7 +44,7 @@ pub struct Node {
     pub(crate) health: Health,
     pub(crate) sweep: Sweep,
     pub(crate) keeper: Keeper,
-    /// Leaves some worker threads free when the disk holds up all publishers.
+    /// Leaves a worker thread free when the disk holds up all publishers.
     pub(crate) append_permits: Semaphore,
     pub(crate) clients: Mutex<HashMap<u64, Arc<Client>>>,
     /// Channels with a consumer: they share the memory for what was fetched.
@@ -53,6 +53,8 @@ pub struct Node {
     /// Topics are created and deleted one at a time.
     changing_topics: Mutex<()>,
     metadata_changed: Notify,
+    /// What is written must be newer than what was written before.
+    storing_metadata: Mutex<()>,
     /// True while `nsqd.dat` is loaded and after the last write.
     quiet: AtomicBool,
     exiting: AtomicBool,
@@ -98,6 +100,7 @@ impl Node {
             topics: RwLock::default(),
             changing_topics: Mutex::default(),
             metadata_changed: Notify::new(),
+            storing_metadata: Mutex::default(),
             quiet: AtomicBool::new(true),
             exiting: AtomicBool::new(false),
             data_path,
@@ -133,7 +136,8 @@ impl Node {
         let topic = if name.is_ephemeral() {
             self.memory_topic(name)
         } else {
-            restore::topic(self, name).map_err(|error| {
+            let channels = meta.map_or(&[][..], |meta| &meta.channels);
+            restore::topic(self, name, channels).map_err(|error| {
                 let path = self.store.topic_path(name);
                 let path = path.display();
                 anyhow::anyhow!(
@@ -149,7 +153,7 @@ impl Node {
         }
         let Some(meta) = meta else { return Ok(()) };
         for ChannelMeta { name, paused } in &meta.channels {
-            let channel = topic.known_channel(name).map_err(|error| anyhow::anyhow!("{error}"))?;
+            let channel = topic.channel(name).map_err(|error| anyhow::anyhow!("{error}"))?;
             if *paused {
                 channel.broker.lock().pause();
             }
@@ -174,12 +178,28 @@ impl Node {
         if self.exiting.load(Ordering::Acquire) {
             return Err(PublishError::Exiting);
         }
-        let topic =
-            if name.is_ephemeral() { self.memory_topic(name) } else { restore::topic(self, name)? };
+        let topic = if name.is_ephemeral() {
+            self.memory_topic(name)
+        } else {
+            restore::topic(self, name, &[])?
+        };
         self.topics.write().insert(name.clone(), Arc::clone(&topic));
         self.log.info(format_args!("TOPIC({name}): created"));
         self.metadata_changed();
         Ok(topic)
+    }
+
+    /// The same for a task: what must wait for the disk waits on a thread that may.
+    pub(crate) async fn topic_soon(
+        self: &Arc<Self>,
+        name: &TopicName,
+    ) -> Result<Arc<Topic>, PublishError> {
+        if let Some(topic) = self.existing_topic(name.as_str()) {
+            return Ok(topic);
+        }
+        let (node, name) = (Arc::clone(self), name.clone());
+        let created = tokio::task::spawn_blocking(move || node.topic(&name)).await;
+        created.unwrap_or(Err(PublishError::Exiting))
     }
 
     /// The topic of this name, if there is one.
@@ -225,7 +245,7 @@ impl Node {
             channel.exiting.store(true, Ordering::Release);
             channel.close_consumers();
         }
-        let removed = topic.backing.disk().map_or(Ok(()), nsq_store::Log::remove);
+        let removed = topic.remove_files();
         if let Err(error) = removed {
             let path = self.store.topic_path(name);
             let path = path.display();
@@ -264,6 +284,7 @@ impl Node {
         let path = self.data_path.join(nsq_store::metadata::METADATA_FILE);
         let path = path.display();
         self.log.debug(format_args!("NSQ: persisting topic/channel metadata to {path}"));
+        let _one_at_a_time = self.storing_metadata.lock();
         self.metadata().store(&*self.disk, &self.data_path)
     }
 

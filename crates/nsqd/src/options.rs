@@ -51,9 +51,11 @@ nsq_app::flags! {
         /// maximum client configurable size (in bytes) for a client output buffer
         "max-output-buffer-size" => max_output_buffer_size: usize = 64 * 1024;
         /// maximum client configurable duration of time between flushing to a client
-        "max-output-buffer-timeout" => max_output_buffer_timeout: Duration = Duration::from_secs(30);
+        "max-output-buffer-timeout"
+            => max_output_buffer_timeout: Duration = Duration::from_secs(30);
         /// minimum client configurable duration of time between flushing to a client
-        "min-output-buffer-timeout" => min_output_buffer_timeout: Duration = Duration::from_millis(25);
+        "min-output-buffer-timeout"
+            => min_output_buffer_timeout: Duration = Duration::from_millis(25);
         /// default duration of time between flushing data to clients
         "output-buffer-timeout" => output_buffer_timeout: Duration = Duration::from_millis(250);
         /// maximum channel consumer connection count per nsqd instance (default 0, i.e., unlimited)

@@ -45,8 +45,9 @@ impl PublishRun {
     }
 
     /// Whether another publish can be part of this run.
-    pub(crate) fn takes(&self, topic: &TopicName, delay_ms: u64) -> bool {
-        self.block.len() < RUN_BYTES && self.delay_ms == delay_ms && self.topic == *topic
+    pub(crate) fn takes(&self, topic: &TopicName, kind: PublishKind, delay_ms: u64) -> bool {
+        let same = self.kind == kind && self.delay_ms == delay_ms && self.topic == *topic;
+        same && self.block.len() < RUN_BYTES
     }
 
     pub(crate) fn push(&mut self, block: &[u8], count: u32) {

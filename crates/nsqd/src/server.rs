@@ -42,6 +42,19 @@ impl Server {
     ///
     /// Each with the sentence for the operator: what failed, where, and what to do.
     pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
+        Self::start_on(options, log, Arc::new(OsDisk)).await
+    }
+
+    /// The same, with everything that is kept on `disk`. The lock is on the real directory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::start`].
+    pub async fn start_on(
+        options: Options,
+        log: Logger,
+        disk: Arc<dyn Disk>,
+    ) -> anyhow::Result<Self> {
         let instantiate = |error: anyhow::Error| error.context("failed to instantiate nsqd");
         let path = data_path(&options);
         let lock = DirLock::acquire(&path).map_err(|error| instantiate(error.into()))?;
@@ -53,9 +66,8 @@ impl Server {
             "" => None,
             address => Some(bind(address).await.map_err(instantiate)?),
         };
-        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
-        let permits = workers.saturating_sub(2).max(1);
+        let permits = workers.saturating_sub(1).max(1);
         let node = Node::new(options, disk, log, permits).map_err(|error| {
             let path = path.display();
             anyhow::anyhow!(

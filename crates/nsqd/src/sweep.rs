@@ -1,7 +1,6 @@
 //! Deadlines of all channels: one task, one heap, no ticker.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
@@ -11,44 +10,35 @@ use tokio::sync::Notify;
 use crate::channel::{Channel, wake};
 use crate::clock::Clock;
 
-/// When which channel must be looked at.
+/// When which channel must be looked at: one entry for each channel that has something to end.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
-    heap: Mutex<BinaryHeap<Entry>>,
+    queue: Mutex<BTreeMap<(i64, ChannelAddress), Weak<Channel>>>,
     earlier: Notify,
 }
 
-#[derive(Debug)]
-struct Entry(Reverse<i64>, Weak<Channel>);
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
-    }
-}
+/// Tells channels apart that end at the same time. A weak reference keeps the address from being
+/// given to another channel as long as the entry is there.
+type ChannelAddress = usize;
 
 impl Sweep {
     /// The channel has something that ends at `at_ns`. Costs a load when it is armed for an
     /// earlier time already, which is nearly always so.
     pub(crate) fn arm(&self, channel: &Arc<Channel>, at_ns: i64) {
-        if channel.armed_for.fetch_min(at_ns, Ordering::AcqRel) <= at_ns {
+        if channel.armed_for.load(Ordering::Acquire) <= at_ns {
             return;
         }
-        let mut heap = self.heap.lock();
-        let first = heap.peek().is_none_or(|entry| at_ns < entry.0.0);
-        heap.push(Entry(Reverse(at_ns), Arc::downgrade(channel)));
-        drop(heap);
+        let address = Arc::as_ptr(channel).addr();
+        let mut queue = self.queue.lock();
+        let before = channel.armed_for.load(Ordering::Relaxed);
+        if before <= at_ns {
+            return;
+        }
+        queue.remove(&(before, address));
+        let first = queue.first_key_value().is_none_or(|((first_ns, _), _)| at_ns < *first_ns);
+        queue.insert((at_ns, address), Arc::downgrade(channel));
+        channel.armed_for.store(at_ns, Ordering::Release);
+        drop(queue);
         if first {
             self.earlier.notify_one();
         }
@@ -60,8 +50,10 @@ impl Sweep {
             let now_ns = clock.now_ns();
             while let Some(channel) = self.due(now_ns) {
                 self.look_at(&channel, now_ns);
+                // One look may make thousands of messages ready: others take their turn.
+                tokio::task::yield_now().await;
             }
-            let next = self.heap.lock().peek().map(|entry| entry.0.0);
+            let next = self.queue.lock().first_key_value().map(|((at_ns, _), _)| *at_ns);
             match next {
                 None => self.earlier.notified().await,
                 Some(at_ns) => {
@@ -76,7 +68,6 @@ impl Sweep {
     }
 
     fn look_at(&self, channel: &Arc<Channel>, now_ns: i64) {
-        channel.armed_for.store(i64::MAX, Ordering::Release);
         let (woken, next) = {
             let mut broker = channel.broker.lock();
             (broker.expire(now_ns), broker.next_expiry())
@@ -88,18 +79,16 @@ impl Sweep {
         }
     }
 
-    /// The next channel whose time has come.
+    /// The next channel whose time has come; it is not armed any more.
     fn due(&self, now_ns: i64) -> Option<Arc<Channel>> {
-        let mut heap = self.heap.lock();
-        while heap.peek().is_some_and(|entry| entry.0.0 <= now_ns) {
-            let Some(Entry(Reverse(at_ns), channel)) = heap.pop() else { break };
-            let channel = channel.upgrade();
-            // An entry for a later time than the channel is armed for was overtaken.
-            let Some(channel) = channel else { continue };
-            if channel.armed_for.load(Ordering::Acquire) >= at_ns {
+        let mut queue = self.queue.lock();
+        loop {
+            let entry = queue.first_entry().filter(|entry| entry.key().0 <= now_ns)?;
+            // A channel that is gone has nothing to end.
+            if let Some(channel) = entry.remove().upgrade() {
+                channel.armed_for.store(i64::MAX, Ordering::Release);
                 return Some(channel);
             }
         }
-        None
     }
 }

@@ -21,8 +21,8 @@ struct State {
     /// Everything before this survives a power cut.
     synced: Sequence,
     running: bool,
-    /// Messages before the place were in the log when a sync failed with this.
-    failed: Option<(Sequence, io::ErrorKind, String)>,
+    /// How the last sync failed that did.
+    failed: Option<(io::ErrorKind, String)>,
 }
 
 impl Syncer {
@@ -43,11 +43,14 @@ impl Syncer {
     /// How the sync up to `end` went, if it is over; else one runs now.
     fn look(&self, topic: &Arc<Topic>, end: Sequence) -> Option<io::Result<()>> {
         let mut state = self.state.lock();
+        // What failed once is not made good by a later sync, even if that is seen first.
+        if topic.backing.disk().is_some_and(|log| log.is_unsure(end)) {
+            let failed = state.failed.clone();
+            let (kind, text) = failed.unwrap_or((io::ErrorKind::Other, "sync failed".to_owned()));
+            return Some(Err(io::Error::new(kind, text)));
+        }
         if state.synced >= end {
             return Some(Ok(()));
-        }
-        if let Some((_, kind, text)) = state.failed.as_ref().filter(|(upto, ..)| end <= *upto) {
-            return Some(Err(io::Error::new(*kind, text.clone())));
         }
         if !state.running {
             state.running = true;
@@ -65,12 +68,12 @@ impl Syncer {
         }
     }
 
-    fn finish(&self, synced: io::Result<Sequence>, upto: Sequence) {
+    fn finish(&self, synced: io::Result<Sequence>) {
         let mut state = self.state.lock();
         state.running = false;
         match synced {
             Ok(end) => state.synced = state.synced.max(end),
-            Err(error) => state.failed = Some((upto, error.kind(), error.to_string())),
+            Err(error) => state.failed = Some((error.kind(), error.to_string())),
         }
         drop(state);
         self.changed.notify_waiters();
@@ -82,22 +85,21 @@ fn start(topic: &Arc<Topic>) {
     let topic = Arc::clone(topic);
     tokio::task::spawn_blocking(move || {
         let Some(log) = topic.backing.disk() else {
-            return topic.syncer.finish(Ok(Sequence(u64::MAX)), Sequence(0));
+            return topic.syncer.finish(Ok(Sequence(u64::MAX)));
         };
-        let upto = log.end();
         let synced = log.sync();
         // The state of the channels is no more durable than the messages, but no less either.
         // With --sync-every=1 a new channel is synced when it is recorded, and losing the rest
         // only delivers messages again: publishers need not wait for it.
         let by_time = topic.node.options.sync_every > 1;
-        let journal = topic.journal.as_ref().filter(|_| by_time);
-        let recorded = journal.map_or(Ok(()), |journal| journal.lock().sync());
+        let journal = topic.journal().filter(|_| by_time);
+        let recorded = journal.map_or(Ok(()), |mut journal| journal.sync());
         let synced = synced.and_then(|end| recorded.map(|()| end));
         if let Err(error) = &synced {
             let name = &topic.name;
             topic.node.log.error(format_args!("TOPIC({name}): failed to sync - {error}"));
             topic.node.health.note(&synced);
         }
-        topic.syncer.finish(synced, upto);
+        topic.syncer.finish(synced);
     });
 }

@@ -1,6 +1,6 @@
 //! A topic of the daemon: publishing, and its channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -13,12 +13,13 @@ use nsq_broker::{
 use nsq_proto::{ChannelName, TopicName};
 use nsq_store::Damage;
 use nsq_store::journal::{ChannelNumber, Entry, Journal};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use thiserror::Error;
 
 use crate::backing::Backing;
 use crate::channel::{Channel, wake};
 use crate::client::{Client, add};
+use crate::keeper;
 use crate::node::Node;
 use crate::syncer::Syncer;
 
@@ -36,16 +37,23 @@ pub(crate) struct Topic {
     pub(crate) core: Mutex<Core>,
     pub(crate) channels: RwLock<BTreeMap<ChannelName, Arc<Channel>>>,
     /// `None` for an ephemeral topic.
-    pub(crate) journal: Option<Mutex<Journal>>,
+    journal: Option<Mutex<Journal>>,
     pub(crate) syncer: Syncer,
     /// Since when messages wait for a sync.
     pub(crate) unsynced_since: Mutex<Option<Instant>>,
     /// When the keeper may look for unneeded segments again.
     pub(crate) rest_until: Mutex<Option<Instant>>,
+    /// When it may write the journal again.
+    pub(crate) journal_rest_until: Mutex<Option<Instant>>,
+    /// Segments with needed messages that cannot be read.
+    pub(crate) unreadable_segments: Mutex<BTreeSet<u64>>,
     pub(crate) counters: TopicCounters,
+    /// Some messages were copied to the end of the log and the journal may not know where.
+    pub(crate) has_unrecorded_copies: AtomicBool,
     /// What the keeper must know: something changed.
     pub(crate) dirty: AtomicBool,
     pub(crate) paused: AtomicBool,
+    has_directory: AtomicBool,
     me: Weak<Self>,
 }
 
@@ -116,9 +124,13 @@ impl Topic {
             syncer: Syncer::default(),
             unsynced_since: Mutex::new(None),
             rest_until: Mutex::new(None),
+            journal_rest_until: Mutex::new(None),
+            unreadable_segments: Mutex::default(),
             counters: TopicCounters::default(),
+            has_unrecorded_copies: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            has_directory: AtomicBool::new(false),
             me: me.clone(),
         })
     }
@@ -199,95 +211,101 @@ impl Topic {
 
     /// The channel of this name; created when there is none. It exists on disk when this returns.
     pub(crate) fn channel(&self, name: &ChannelName) -> Result<Arc<Channel>, PublishError> {
-        self.channel_from(name, None)
-    }
-
-    /// A channel that `nsqd.dat` knows. If the journal has forgotten it, in a power cut, it must
-    /// begin with the oldest message there is: it may have had all of them to deliver.
-    pub(crate) fn known_channel(&self, name: &ChannelName) -> Result<Arc<Channel>, PublishError> {
-        self.channel_from(name, Some(self.backing.start()))
-    }
-
-    fn channel_from(
-        &self,
-        name: &ChannelName,
-        start: Option<Sequence>,
-    ) -> Result<Arc<Channel>, PublishError> {
-        if let Some(channel) = self.channels.read().get(name) {
-            return Ok(Arc::clone(channel));
+        let known = self.channels.read().get(name).cloned();
+        if let Some(channel) = known.filter(|channel| channel.is_recorded()) {
+            return Ok(channel);
         }
-        let mut journal = self.journal.as_ref().map(Mutex::lock);
+        let mut journal = self.journal();
         let mut core = self.core.lock();
         if core.exiting {
             return Err(PublishError::Exiting);
         }
-        if let Some(channel) = self.channels.read().get(name) {
-            return Ok(Arc::clone(channel));
-        }
-        let number = ChannelNumber(core.next_channel);
-        core.next_channel += 1;
-        let gate = core.broker.on_channel_created();
-        let start = start.map_or(gate, |start| start.min(gate));
-        let mut broker = BrokerChannel::new(start, self.channel_options(name));
-        wake(broker.extend(gate));
-        let channel = Arc::new(Channel::new(name.clone(), number, broker, self.me.clone()));
-        self.channels.write().insert(name.clone(), Arc::clone(&channel));
-        self.release(&mut core);
-        let recorded = match journal.as_deref_mut().filter(|_| !name.is_ephemeral()) {
-            Some(journal) => self.record_channel(journal, &core, &channel),
+        let known = self.channels.read().get(name).cloned();
+        let channel = known.unwrap_or_else(|| self.create_channel(&mut core, name));
+        let recorded = match journal.as_deref_mut().filter(|_| !channel.is_recorded()) {
+            Some(journal) => self.record_channel(journal, core, &channel),
             None => Ok(()),
         };
-        drop((core, journal));
-        self.node.log.info(format_args!("TOPIC({}): new channel({name})", self.name));
+        drop(journal);
         self.node.metadata_changed();
         self.node.health.note(&recorded);
         recorded?;
         Ok(channel)
     }
 
+    fn create_channel(&self, core: &mut Core, name: &ChannelName) -> Arc<Channel> {
+        let number = ChannelNumber(core.next_channel);
+        core.next_channel += 1;
+        let start = core.broker.on_channel_created(!name.is_ephemeral());
+        let broker = BrokerChannel::new(start, self.channel_options(name));
+        let channel = Arc::new(Channel::new(name.clone(), number, broker, self.me.clone()));
+        if self.journal.is_none() {
+            channel.set_recorded();
+        }
+        self.channels.write().insert(name.clone(), Arc::clone(&channel));
+        self.release(core);
+        self.node.log.info(format_args!("TOPIC({}): new channel({name})", self.name));
+        channel
+    }
+
     /// Writes down that a channel came to be, before anybody is told.
     fn record_channel(
         &self,
         journal: &mut Journal,
-        core: &Core,
+        core: MutexGuard<'_, Core>,
         channel: &Channel,
     ) -> io::Result<()> {
-        if journal.is_broken() {
-            // The keeper writes the whole state with its next compaction.
-            self.touch();
-            return Ok(());
-        }
-        let offset_ns = self.node.clock.offset_ns();
-        let mut checkpoint = channel.broker.lock().checkpoint_whole();
-        shift(&mut checkpoint, offset_ns);
-        let mut held = core.broker.checkpoint_whole();
-        held.iter_mut().for_each(|held| shift(held, offset_ns));
-        let create = Entry::Create { channel: channel.number, name: &channel.name };
-        let state = Entry::Checkpoint { channel: channel.number, checkpoint: &checkpoint };
         self.make_directory()?;
-        journal.write(&[create, state, Entry::Held(held.as_ref())])?;
-        if self.node.options.sync_every == 1 { journal.sync() } else { Ok(()) }
+        if journal.is_broken() {
+            drop(core);
+            if let Some(log) = self.backing.disk() {
+                keeper::write_to(journal, self, log)?;
+            }
+        } else {
+            let offset_ns = self.node.clock.offset_ns();
+            let mut checkpoint = channel.broker.lock().checkpoint_whole();
+            shift(&mut checkpoint, offset_ns);
+            let mut held = core.broker.checkpoint_whole();
+            held.iter_mut().for_each(|held| shift(held, offset_ns));
+            let create = Entry::Create { channel: channel.number, name: &channel.name };
+            let state = Entry::Checkpoint { channel: channel.number, checkpoint: &checkpoint };
+            journal.write(&[create, state, Entry::Held(held.as_ref())])?;
+        }
+        if self.node.options.sync_every == 1 {
+            journal.sync()?;
+            self.node.store.sync_directories()?;
+        }
+        channel.set_recorded();
+        Ok(())
+    }
+
+    /// The journal, unless there is none or the topic was deleted: then a topic of the same name
+    /// may have its journal in the same place by now.
+    pub(crate) fn journal(&self) -> Option<MutexGuard<'_, Journal>> {
+        let journal = self.journal.as_ref()?.lock();
+        let removed = self.backing.disk().is_some_and(nsq_store::Log::is_removed);
+        (!removed).then_some(journal)
+    }
+
+    /// Removes everything of the topic from the disk.
+    pub(crate) fn remove_files(&self) -> io::Result<()> {
+        // Nobody may be writing to the journal.
+        let _journal = self.journal.as_ref().map(Mutex::lock);
+        self.backing.disk().map_or(Ok(()), nsq_store::Log::remove)
     }
 
     /// Removes a channel: its consumers are disconnected, what it held is gone. False when there
     /// is no such channel.
     pub(crate) fn delete_channel(&self, name: &ChannelName) -> bool {
-        let mut journal = self.journal.as_ref().map(Mutex::lock);
+        // An ephemeral channel must not wait for the disk.
+        let mut journal = (!name.is_ephemeral()).then(|| self.journal()).flatten();
         let mut core = self.core.lock();
         let Some(channel) = self.channels.write().remove(name) else { return false };
         channel.exiting.store(true, Ordering::Release);
-        core.broker.on_channel_deleted();
+        core.broker.on_channel_deleted(!name.is_ephemeral());
         channel.close_consumers();
-        if let Some(journal) = journal.as_deref_mut().filter(|_| !name.is_ephemeral()) {
-            let deleted = journal.write(&[Entry::Delete { channel: channel.number }]);
-            self.node.health.note(&deleted);
-            if let Err(error) = deleted {
-                let topic = &self.name;
-                self.node.log.error(format_args!(
-                    "TOPIC({topic}): cannot record the deletion of channel({name}), it may come \
-                     back after a restart - {error}"
-                ));
-            }
+        if let Some(journal) = journal.as_deref_mut() {
+            self.record_deletion(journal, &core, &channel);
         }
         let last = self.channels.read().is_empty();
         drop((core, journal));
@@ -300,18 +318,39 @@ impl Topic {
         true
     }
 
-    /// An ephemeral channel goes with its last consumer.
-    pub(crate) fn delete_if_unused(&self, channel: &Arc<Channel>) {
-        let unused = channel.name.is_ephemeral() && channel.broker.lock().consumer_count() == 0;
-        let current = self.channels.read().get(&channel.name).cloned();
-        if unused && current.is_some_and(|current| Arc::ptr_eq(&current, channel)) {
-            self.delete_channel(&channel.name);
+    /// With the channel goes what it had seen: that is said in the same breath, or a restart
+    /// without any channel would begin at the oldest message.
+    fn record_deletion(&self, journal: &mut Journal, core: &Core, channel: &Channel) {
+        let mut held = core.broker.checkpoint_whole();
+        held.iter_mut().for_each(|held| shift(held, self.node.clock.offset_ns()));
+        let deleted = Entry::Delete { channel: channel.number };
+        let deleted = journal.write(&[deleted, Entry::Held(held.as_ref())]);
+        self.node.health.note(&deleted);
+        if let Err(error) = deleted {
+            let (topic, name) = (&self.name, &channel.name);
+            self.node.log.error(format_args!(
+                "TOPIC({topic}): cannot record the deletion of channel({name}), it may come back \
+                 after a restart - {error}"
+            ));
         }
     }
 
+    /// An ephemeral channel goes with its last consumer; from here on nobody can join it.
+    pub(crate) fn delete_if_unused(&self, channel: &Channel) {
+        {
+            let broker = channel.broker.lock();
+            if broker.consumer_count() > 0 || channel.exiting.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
+        self.delete_channel(&channel.name);
+    }
+
     pub(crate) fn pause(&self) {
-        self.core.lock().broker.pause();
+        let mut core = self.core.lock();
+        core.broker.pause();
         self.paused.store(true, Ordering::Relaxed);
+        drop(core);
         self.touch();
     }
 
@@ -373,8 +412,11 @@ impl Topic {
     }
 
     pub(crate) fn make_directory(&self) -> io::Result<()> {
-        let path = self.node.store.topic_path(&self.name);
-        self.node.disk.create_dir_all(&path)
+        if !self.has_directory.load(Ordering::Relaxed) {
+            self.node.disk.create_dir_all(&self.node.store.topic_path(&self.name))?;
+            self.has_directory.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     pub(crate) fn log_damage(&self, damage: &[Damage]) {

@@ -22,12 +22,10 @@ pub struct Census {
 }
 
 impl<W> Channel<W> {
-    /// The oldest message that this channel still needs.
-    pub fn low_watermark(&self) -> Sequence {
-        let requeued = self.requeued.iter().map(|again| again.sequence);
-        let deferred = self.deferred.iter().map(|deferred| deferred.sequence);
-        let behind = requeued.chain(deferred).chain(self.in_flight.first());
-        behind.min().unwrap_or(self.cursor).min(self.cursor)
+    /// From here on the channel needs everything, or so it must be taken. An ephemeral channel holds
+    /// so few waiting messages that [`Channel::live_within`] names them all.
+    pub fn unseen(&self) -> Sequence {
+        if self.options.capacity.is_some() { self.end } else { self.cursor }
     }
 
     /// Adds the messages of `first..end` that this channel still needs, in no order.
@@ -36,8 +34,12 @@ impl<W> Channel<W> {
         out.extend(self.requeued.iter().map(|again| again.sequence).filter(within));
         out.extend(self.deferred.iter().map(|deferred| deferred.sequence).filter(within));
         out.extend(self.in_flight.iter().map(|(sequence, _)| sequence).filter(within));
-        let waiting = self.cursor.max(first).0..self.end.min(end).0;
-        out.extend(waiting.map(Sequence));
+        let (mut waiting, end) = (self.cursor.max(first), self.end.min(end));
+        let beyond = std::iter::once((end, end));
+        for (skip, skip_end) in self.skips.iter().chain(beyond) {
+            out.extend((waiting.0..skip.min(end).0).map(Sequence));
+            waiting = waiting.max(skip_end);
+        }
     }
 
     /// How many messages are where.

@@ -30,6 +30,10 @@ use crate::in_flight::{InFlight, Slot};
 use crate::skips::Skips;
 use crate::window::Window;
 
+/// How many deferred messages become ready in one look at the clock; the rest follow at once in
+/// the next.
+const EXPIRE_COUNT: usize = 10_000;
+
 /// Limits of a channel; the same for all channels of a daemon, except for `capacity`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelOptions {
@@ -166,15 +170,19 @@ impl<W: Clone> Channel<W> {
         for index in 0..u64::from(count) {
             self.defer(Deferred { due_ns, sequence: first.plus(index), attempts: 0 });
         }
+        self.pass_skips();
     }
 
     /// Messages up to `end` were dropped from the topic before this channel saw them.
     pub fn skip(&mut self, end: Sequence) {
         if end > self.end {
             self.skips.push(self.end, end);
-            self.done_ahead.insert(self.end, end);
+            if self.is_durable() {
+                self.done_ahead.insert(self.end, end);
+            }
             self.end = end;
             self.changes.dirty = true;
+            self.pass_skips();
         }
     }
 
@@ -198,9 +206,11 @@ impl<W: Clone> Channel<W> {
     pub fn offer_requeued(&mut self, messages: Vec<(Sequence, Option<Arc<Batch>>)>) -> Option<W> {
         for (sequence, batch) in messages {
             match batch {
-                Some(batch) => {
+                // Another read may have brought it already, and it may be gone by now.
+                Some(batch) if self.is_next_to_reload(sequence) => {
                     self.reloaded.insert(sequence, batch);
                 }
+                Some(_) => {}
                 None => {
                     let before = self.requeued.len();
                     self.requeued.retain(|again| again.sequence != sequence);
@@ -208,6 +218,17 @@ impl<W: Clone> Channel<W> {
                 }
             }
         }
+        self.wake_next()
+    }
+
+    /// These requeued messages cannot be read at the moment: they go to the tail of the queue, so
+    /// that others are not held up. Returns whom to wake.
+    #[must_use]
+    pub fn postpone(&mut self, which: &[Sequence]) -> Option<W> {
+        let (late, rest): (VecDeque<_>, VecDeque<_>) =
+            self.requeued.drain(..).partition(|again| which.contains(&again.sequence));
+        self.requeued = rest;
+        late.into_iter().for_each(|again| self.queue_again(again.sequence, again.attempts));
         self.wake_next()
     }
 
@@ -250,8 +271,11 @@ impl<W: Clone> Channel<W> {
 
     /// RDY: how many messages the consumer may have in flight.
     pub fn ready(&mut self, key: ConsumerKey, ready_count: u32) {
-        if let Some(consumer) = self.consumers.get_mut(key.index()) {
-            consumer.ready_count = ready_count;
+        let Some(consumer) = self.consumers.get_mut(key.index()) else { return };
+        consumer.ready_count = ready_count;
+        // One that wants nothing must not be the one that is woken.
+        if ready_count == 0 && std::mem::take(&mut consumer.waiting) {
+            self.line.retain(|&waiting| waiting != key);
         }
     }
 
@@ -260,7 +284,7 @@ impl<W: Clone> Channel<W> {
         self.land(key, sequence)?;
         self.finished += 1;
         self.changes.dirty = true;
-        if sequence >= self.cursor {
+        if sequence >= self.cursor && self.is_durable() {
             self.done_ahead.insert(sequence, sequence.plus(1));
         }
         Ok(())
@@ -307,6 +331,7 @@ impl<W: Clone> Channel<W> {
         slot.deadline_ns = deadline;
         if let Some(consumer) = self.consumers.get_mut(key.index()) {
             consumer.relaunch(sequence, deadline);
+            consumer.tidy(key, &self.in_flight);
         }
         Ok(())
     }
@@ -330,9 +355,15 @@ impl<W: Clone> Channel<W> {
             self.counters.timed_out += 1;
             self.queue_again(sequence, slot.attempts);
         }
-        while let Some(deferred) = self.deferred.first().filter(|d| d.due_ns <= now_ns).copied() {
+        for _ in 0..EXPIRE_COUNT {
+            let Some(deferred) = self.deferred.first().filter(|d| d.due_ns <= now_ns).copied()
+            else {
+                break;
+            };
             self.deferred.pop_first();
-            self.changes.deferred_removed.push(deferred.sequence);
+            if self.is_durable() {
+                self.changes.deferred_removed.push(deferred.sequence);
+            }
             self.queue_again(deferred.sequence, deferred.attempts);
         }
         woken.extend(self.wake_next());
@@ -382,6 +413,12 @@ impl<W: Clone> Channel<W> {
 
     // --- helpers -------------------------------------------------------------------------------
 
+    /// Whether a journal asks for what changed. An ephemeral channel, the only one with a
+    /// capacity, has none, and must not gather it.
+    fn is_durable(&self) -> bool {
+        self.options.capacity.is_none()
+    }
+
     fn count_in(&mut self, count: u64) {
         self.entered += count;
         self.counters.messages += count;
@@ -404,14 +441,17 @@ impl<W: Clone> Channel<W> {
     /// Puts a message to the tail of the queue. Like in Go NSQ the tail is not behind everything:
     /// there, half of the deliveries come from the memory queue when the rest is on disk.
     fn queue_again(&mut self, sequence: Sequence, attempts: u16) {
-        let after = self.end.min(self.cursor.plus(self.options.mem_queue_size));
+        let place = self.cursor.0.saturating_add(self.options.mem_queue_size);
+        let after = self.end.min(Sequence(place));
         self.requeued.push_back(Requeued { sequence, attempts, after });
         self.changes.dirty = true;
     }
 
     fn defer(&mut self, deferred: Deferred) {
         self.deferred.insert(deferred);
-        self.changes.deferred_added.push(deferred);
+        if self.is_durable() {
+            self.changes.deferred_added.push(deferred);
+        }
         self.changes.dirty = true;
     }
 
@@ -427,8 +467,8 @@ impl<W: Clone> Channel<W> {
         if excess > 0 {
             let first = Sequence(self.end.0 - excess);
             self.skips.push(first, self.end);
-            self.done_ahead.insert(first, self.end);
             self.dropped += excess;
+            self.pass_skips();
         }
     }
 

@@ -131,6 +131,7 @@ impl<W: Clone> Channel<W> {
                 let end = self.window.end_of_first()?;
                 // The batch is not what its header says: nothing more of it can be delivered.
                 self.lose_until(end.min(self.end));
+                self.pass_skips();
                 continue;
             };
             let first = self.cursor;
@@ -184,7 +185,13 @@ impl<W: Clone> Channel<W> {
         }
     }
 
-    fn pass_skips(&mut self) {
+    /// Whether this message is among those that are asked for next.
+    pub(super) fn is_next_to_reload(&self, sequence: Sequence) -> bool {
+        !self.consumers.is_empty()
+            && self.requeued.iter().take(RELOAD_COUNT).any(|again| again.sequence == sequence)
+    }
+
+    pub(super) fn pass_skips(&mut self) {
         let cursor = self.skips.pass(self.cursor);
         if cursor != self.cursor {
             self.cursor = cursor;

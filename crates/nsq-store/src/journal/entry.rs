@@ -11,7 +11,7 @@
 //! 4 held        body
 //! 5 held none
 //! 6 tip         segment varint, offset varint, sequence varint
-//! 7 relocated   count varint, count × (sequence zigzag from the one before,
+//! 7 relocated   count varint, count × (sequence zigzag from the one before, guid zigzag likewise,
 //!                                      segment zigzag likewise, offset zigzag likewise)
 //! 8 snapshot end
 //!
@@ -30,7 +30,7 @@
 //! close together in sequence and due time, so that one of them costs a few bytes.
 
 use nsq_broker::{Checkpoint, Deferred, Open, Sequence};
-use nsq_proto::ChannelName;
+use nsq_proto::{ChannelName, Guid};
 
 use super::{ChannelNumber, Entry, Relocation, Tip};
 
@@ -169,9 +169,10 @@ pub(super) fn encode_part(channel: Option<ChannelNumber>, part: &Slice<'_>, out:
 fn encode_relocated(relocations: &[Relocation], out: &mut Vec<u8>) {
     out.push(RELOCATED);
     put_varint(out, relocations.len() as u64);
-    let (mut sequence, mut segment, mut offset) = (0, 0, 0);
+    let (mut sequence, mut guid, mut segment, mut offset) = (0, 0, 0, 0);
     for relocation in relocations {
         put_difference(out, &mut sequence, relocation.sequence.0);
+        put_difference(out, &mut guid, relocation.guid.number());
         put_difference(out, &mut segment, relocation.segment);
         put_difference(out, &mut offset, relocation.offset);
     }
@@ -269,10 +270,11 @@ fn take_part(input: &mut &[u8]) -> Option<Part> {
 }
 
 fn take_relocated(input: &mut &[u8]) -> Option<Vec<Relocation>> {
-    let (mut sequence, mut segment, mut offset) = (0, 0, 0);
-    take_list(input, 3, |input| {
+    let (mut sequence, mut guid, mut segment, mut offset) = (0, 0, 0, 0);
+    take_list(input, 4, |input| {
         Some(Relocation {
             sequence: Sequence(take_difference(input, &mut sequence)?),
+            guid: Guid::from_number(take_difference(input, &mut guid)?),
             segment: take_difference(input, &mut segment)?,
             offset: take_difference(input, &mut offset)?,
         })

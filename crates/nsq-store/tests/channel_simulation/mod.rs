@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nsq_broker::{Checkpoint, Deferred, Open, Sequence};
-use nsq_proto::ChannelName;
+use nsq_proto::{ChannelName, Guid};
+use nsq_sim::Seed;
 use nsq_store::journal::{
     ChannelNumber, ChannelState, Entry, Journal, JournalState, Relocation, Tip,
 };
 
-use crate::faulty::seed::Seed;
 
 /// The truth: a topic and its channels, as a broker would hold them.
 #[derive(Clone, Debug, Default)]
@@ -174,8 +174,9 @@ impl Topic {
 
     fn relocate(&mut self, seed: &mut Seed) {
         let sequence = Sequence(seed.below(20) as u64);
-        let (segment, offset) = (seed.next() >> 1, seed.next());
-        let relocation = Relocation { sequence, segment, offset };
+        let (segment, offset) = (seed.draw() >> 1, seed.draw());
+        let guid = Guid::from_number(seed.draw());
+        let relocation = Relocation { sequence, guid, segment, offset };
         self.relocated.insert(sequence, relocation);
         self.news.push(News::Relocated(relocation));
     }
@@ -193,7 +194,7 @@ impl Channel {
         for _ in 0..seed.below(8) {
             self.take(seed);
             if self.cursor < end && seed.below(4) == 0 {
-                self.done_ahead.insert(self.cursor + seed.next() % (end - self.cursor));
+                self.done_ahead.insert(self.cursor + seed.draw() % (end - self.cursor));
             }
             if let Some(sequence) = pick(&self.open, seed) {
                 self.open.remove(&sequence);
@@ -223,7 +224,7 @@ impl Channel {
     }
 
     fn defer(&mut self, sequence: u64, seed: &mut Seed) {
-        let deferred = (seed.next() as i64, seed.below(65536) as u16);
+        let deferred = (seed.draw() as i64, seed.below(65536) as u16);
         self.deferred.insert(sequence, deferred);
         self.added.insert(sequence, deferred);
     }

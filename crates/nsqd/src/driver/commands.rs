@@ -12,8 +12,8 @@ use nsq_proto::{
 
 use super::{DEFAULT_OUTPUT_BUFFER, DELIVERY_BYTES, Driver, End};
 use crate::channel::{Channel, wake};
-use crate::client::add;
-use crate::node::VERSION;
+use crate::client::{Client, add};
+use crate::node::{Node, VERSION};
 use crate::pending::{PublishKind, PublishRun};
 use crate::topic::{JoinError, PublishError, Topic, nanos};
 
@@ -31,6 +31,14 @@ pub(super) struct Subscribed {
     pub(super) msg_timeout_ns: i64,
     /// What is handed out between two writes.
     pub(super) delivery_bytes: usize,
+    ids: Ids,
+}
+
+/// Message ids to places in the log, as far as the log went when they were last looked up.
+#[derive(Debug)]
+struct Ids {
+    /// Before `epochs` were read: they know all ids up to here.
+    end: Sequence,
     epochs: Epochs,
 }
 
@@ -65,7 +73,7 @@ impl Driver {
             self.publish_all().await?;
             match stop? {
                 Stop::RunEnds => {}
-                Stop::Single(single) => self.execute_single(single)?,
+                Stop::Single(single) => self.execute_single(single).await?,
                 Stop::Incomplete(at_least) => {
                     return Ok(at_least);
                 }
@@ -104,6 +112,10 @@ impl Driver {
                         break Ok(Stop::RunEnds);
                     }
                     None
+                }
+                // Its error must not overtake the OK of what came before it.
+                Command::Finish { .. } if self.pending.publishes.is_some() => {
+                    break Ok(Stop::RunEnds);
                 }
                 Command::Finish { id } => {
                     self.pending.finishes.push(id);
@@ -149,7 +161,7 @@ impl Driver {
     }
 
     async fn publish(&mut self, run: PublishRun) -> Result<(), PublishError> {
-        let topic = self.node.topic(&run.topic)?;
+        let topic = self.node.topic_soon(&run.topic).await?;
         let publication = run.into_publication();
         let permit = self.node.append_permits.acquire().await;
         let end = topic.publish(publication);
@@ -167,7 +179,7 @@ impl Driver {
         let mut finished = 0;
         let mut broker = subscribed.channel.broker.lock();
         for id in self.pending.finishes.drain(..) {
-            let place = sequence_of(&mut subscribed.epochs, &subscribed.topic, id);
+            let place = subscribed.ids.sequence_of(&subscribed.topic, id);
             let result = match place {
                 Some(sequence) => broker.finish(subscribed.key, sequence),
                 None => Err(Held::NotInFlight),
@@ -185,11 +197,11 @@ impl Driver {
         subscribed.topic.touch();
     }
 
-    fn execute_single(&mut self, single: Single) -> Result<(), End> {
+    async fn execute_single(&mut self, single: Single) -> Result<(), End> {
         match single {
             Single::Identify(body) => self.identify(&body),
             Single::Auth => Err(End::Error(ProtocolError::auth_disabled())),
-            Single::Subscribe(topic, channel) => self.subscribe(&topic, &channel),
+            Single::Subscribe(topic, channel) => self.subscribe(topic, channel).await,
             Single::Ready(count) => {
                 if let Some(subscribed) = &self.subscribed {
                     subscribed.channel.broker.lock().ready(subscribed.key, count);
@@ -241,45 +253,23 @@ impl Driver {
         Ok(())
     }
 
-    fn subscribe(&mut self, topic_name: &TopicName, channel_name: &ChannelName) -> Result<(), End> {
-        let (topic, channel, key) = self.join(topic_name, channel_name)?;
+    /// Joins a channel. Making one writes to the disk, so it is done on a thread that may wait.
+    async fn subscribe(&mut self, topic: TopicName, channel: ChannelName) -> Result<(), End> {
+        let (node, client) = (Arc::clone(&self.node), Arc::clone(&self.client));
+        let joined = tokio::task::spawn_blocking(move || join(&node, &client, &topic, &channel));
+        let exiting = || Err(ProtocolError::sub_failed("exiting"));
+        let (topic, channel, key) =
+            joined.await.unwrap_or_else(|_| exiting()).map_err(End::Error)?;
         let settings = self.client.settings.lock().clone();
         let asked = settings.output_buffer_size;
         let delivery_bytes = if asked >= DEFAULT_OUTPUT_BUFFER { DELIVERY_BYTES } else { asked };
         let msg_timeout_ns = nanos(settings.delivery().msg_timeout);
-        let epochs = topic.backing.epochs();
+        let ids = Ids::of(&topic);
         self.subscribed =
-            Some(Subscribed { topic, channel, key, msg_timeout_ns, delivery_bytes, epochs });
+            Some(Subscribed { topic, channel, key, msg_timeout_ns, delivery_bytes, ids });
         self.change_state(ClientState::Subscribed);
         self.output.extend_from_slice(frame::OK);
         Ok(())
-    }
-
-    /// Joins a channel. One that is just going, because its last user left, is made anew.
-    fn join(
-        &self,
-        topic_name: &TopicName,
-        channel_name: &ChannelName,
-    ) -> Result<(Arc<Topic>, Arc<Channel>, ConsumerKey), End> {
-        let failed = |reason: &str| End::Error(ProtocolError::sub_failed(reason));
-        for _ in 0..JOIN_TRIES {
-            let topic = self.node.topic(topic_name).map_err(|error| failed(&error.to_string()))?;
-            let channel = match topic.channel(channel_name) {
-                Ok(channel) => channel,
-                Err(PublishError::Exiting) => continue,
-                Err(error) => return Err(failed(&error.to_string())),
-            };
-            match topic.join(&channel, &self.client) {
-                Ok(key) => return Ok((topic, channel, key)),
-                Err(JoinError::Exiting) => {}
-                Err(JoinError::TooMany) => {
-                    let limit = self.node.options.max_channel_consumers;
-                    let error = ProtocolError::too_many_consumers(topic_name, channel_name, limit);
-                    return Err(End::Error(error));
-                }
-            }
-        }
-        Err(failed("exiting"))
     }
 
     fn requeue(&mut self, id: MessageId, delay_ms: u64) {
@@ -288,12 +278,13 @@ impl Driver {
         if delay_ms > limit_ms {
             let address = self.client.address;
             self.node.log.info(format_args!(
-                "[{address}] REQ timeout {delay_ms} out of range 0-{limit_ms}. Setting to {limit_ms}"
+                "[{address}] REQ timeout {delay_ms} out of range 0-{limit_ms}. \
+                 Setting to {limit_ms}"
             ));
         }
         let delay_ns = delay_ms.min(limit_ms).saturating_mul(1_000_000);
         let delay_ns = i64::try_from(delay_ns).unwrap_or(i64::MAX);
-        let place = sequence_of(&mut subscribed.epochs, &subscribed.topic, id);
+        let place = subscribed.ids.sequence_of(&subscribed.topic, id);
         let due_ns = self.node.clock.now_ns().saturating_add(delay_ns);
         let mut broker = subscribed.channel.broker.lock();
         let requeued = match place {
@@ -324,7 +315,7 @@ impl Driver {
         let Some(subscribed) = &mut self.subscribed else { return };
         let now_ns = self.node.clock.now_ns();
         let msg_timeout_ns = nanos(self.client.settings.lock().msg_timeout);
-        let place = sequence_of(&mut subscribed.epochs, &subscribed.topic, id);
+        let place = subscribed.ids.sequence_of(&subscribed.topic, id);
         let touched = place.ok_or(Held::NotInFlight).and_then(|sequence| {
             let mut broker = subscribed.channel.broker.lock();
             broker.touch(subscribed.key, sequence, now_ns, msg_timeout_ns)
@@ -340,6 +331,33 @@ impl Driver {
     }
 }
 
+/// Joins a channel. One that is just going, because its last user left, is made anew.
+fn join(
+    node: &Arc<Node>,
+    client: &Arc<Client>,
+    topic_name: &TopicName,
+    channel_name: &ChannelName,
+) -> Result<(Arc<Topic>, Arc<Channel>, ConsumerKey), ProtocolError> {
+    let failed = |error: PublishError| ProtocolError::sub_failed(&error.to_string());
+    for _ in 0..JOIN_TRIES {
+        let topic = node.topic(topic_name).map_err(failed)?;
+        let channel = match topic.channel(channel_name) {
+            Ok(channel) => channel,
+            Err(PublishError::Exiting) => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        match topic.join(&channel, client) {
+            Ok(key) => return Ok((topic, channel, key)),
+            Err(JoinError::Exiting) => {}
+            Err(JoinError::TooMany) => {
+                let limit = node.options.max_channel_consumers;
+                return Err(ProtocolError::too_many_consumers(topic_name, channel_name, limit));
+            }
+        }
+    }
+    Err(ProtocolError::sub_failed("exiting"))
+}
+
 /// Adds a publish to the run. False when it must wait until the run is done.
 fn push(
     run: &mut Option<PublishRun>,
@@ -349,7 +367,7 @@ fn push(
     count: u32,
     input_bytes: usize,
 ) -> bool {
-    if run.as_ref().is_some_and(|run| !run.takes(topic, delay_ms)) {
+    if run.as_ref().is_some_and(|run| !run.takes(topic, kind, delay_ms)) {
         return false;
     }
     // What is left of the input is a good guess of what will come together.
@@ -359,14 +377,21 @@ fn push(
     true
 }
 
-/// Where the message with this id lies. The log begins a new range of ids with its first append,
-/// so what is not known is looked up once more.
-fn sequence_of(epochs: &mut Epochs, topic: &Topic, id: MessageId) -> Option<Sequence> {
-    let guid = id.guid()?;
-    epochs.sequence_of(guid).or_else(|| {
-        *epochs = topic.backing.epochs();
-        epochs.sequence_of(guid)
-    })
+impl Ids {
+    fn of(topic: &Topic) -> Self {
+        Self { end: topic.backing.end(), epochs: topic.backing.epochs() }
+    }
+
+    /// Where the message with this id lies. The log begins a new range of ids with its first
+    /// append, and older ranges say nothing about it, so what is not known is looked up once more.
+    fn sequence_of(&mut self, topic: &Topic, id: MessageId) -> Option<Sequence> {
+        let guid = id.guid()?;
+        if let Some(known) = self.epochs.sequence_of(guid).filter(|&known| known < self.end) {
+            return Some(known);
+        }
+        *self = Self::of(topic);
+        self.epochs.sequence_of(guid)
+    }
 }
 
 fn reason(why: Held) -> NotHeld {

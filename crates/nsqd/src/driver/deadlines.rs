@@ -51,7 +51,7 @@ impl Deadlines {
     /// Read and write deadlines follow every IDENTIFY.
     pub(super) fn follow(&mut self, settings: &ClientSettings) {
         let interval = settings.heartbeat_interval.map(nanos);
-        self.silence = interval.map_or(i64::MAX, |interval| 2 * interval);
+        self.silence = interval.map_or(i64::MAX, |interval| interval.saturating_mul(2));
         self.patience = interval.unwrap_or(i64::MAX);
     }
 

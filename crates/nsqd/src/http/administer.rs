@@ -11,7 +11,7 @@ use crate::topic::Topic;
 
 pub(super) async fn create_topic(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
     let name = topic_name(&request.query()?, "INVALID_TOPIC")?;
-    endpoints.node.topic(&name).map_err(|_| Failure::internal())?;
+    endpoints.node.topic_soon(&name).await.map_err(|_| Failure::internal())?;
     Ok(Answer::empty())
 }
 
@@ -19,7 +19,7 @@ pub(super) async fn delete_topic(endpoints: Arc<Endpoints>, request: Request) ->
     let topic = named_topic(&endpoints, &request)?;
     let node = Arc::clone(&endpoints.node);
     blocking(move || node.delete_topic(&topic.name)).await?;
-    Ok(Answer::empty())
+    persist(&endpoints).await
 }
 
 pub(super) async fn empty_topic(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
@@ -54,7 +54,7 @@ pub(super) async fn create_channel(endpoints: Arc<Endpoints>, request: Request) 
 pub(super) async fn delete_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
     let (topic, channel) = existing_channel(&endpoints.node, &request.query()?)?;
     blocking(move || topic.delete_channel(&channel.name)).await?;
-    Ok(Answer::empty())
+    persist(&endpoints).await
 }
 
 pub(super) async fn empty_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {

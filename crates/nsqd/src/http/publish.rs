@@ -19,7 +19,7 @@ pub(super) async fn publish(endpoints: Arc<Endpoints>, mut request: Request) -> 
     }
     let query = request.query()?;
     let name = topic_name(&query, "INVALID_TOPIC")?;
-    let topic = node.topic(&name).map_err(|_| exiting())?;
+    let topic = node.topic_soon(&name).await.map_err(|_| exiting())?;
     let delay_ms = match query.first("defer") {
         None => 0,
         Some(text) => parse_defer(&text, node.limits.max_req_timeout_ms)
@@ -41,7 +41,7 @@ pub(super) async fn publish_many(endpoints: Arc<Endpoints>, mut request: Request
     let (topic, binary) = {
         let query = request.query()?;
         let name = topic_name(&query, "INVALID_TOPIC")?;
-        let topic = node.topic(&name).map_err(|_| exiting())?;
+        let topic = node.topic_soon(&name).await.map_err(|_| exiting())?;
         let binary = query.first("binary").map(|binary| binary.into_owned());
         (topic, binary)
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::seed::Seed;
+use crate::seed::Seed;
 
 pub(crate) type FileId = u64;
 
@@ -22,6 +22,8 @@ struct Contents {
     durable: Vec<u8>,
     /// What came since the last sync, in order.
     unsynced: Vec<Change>,
+    /// How many changes came before that.
+    settled: u64,
 }
 
 /// A change to a directory.
@@ -128,14 +130,30 @@ impl Tree {
     }
 
     pub(crate) fn sync(&mut self, id: FileId) {
+        self.sync_up_to(id, u64::MAX);
+    }
+
+    /// Makes durable what was changed while the file had seen no more than `covered` changes.
+    pub(crate) fn sync_up_to(&mut self, id: FileId, covered: u64) {
         let contents = self.contents.get_mut(&id).expect("a handle's file exists");
-        for change in contents.unsynced.drain(..) {
+        let count = usize::try_from(covered.saturating_sub(contents.settled)).unwrap_or(usize::MAX);
+        let count = count.min(contents.unsynced.len());
+        contents.settled += count as u64;
+        for change in contents.unsynced.drain(..count) {
             change.apply(&mut contents.durable);
         }
     }
 
+    /// How many changes a file has seen.
+    pub(crate) fn changes_so_far(&self, id: FileId) -> u64 {
+        let contents = &self.contents[&id];
+        contents.settled + contents.unsynced.len() as u64
+    }
+
     pub(crate) fn give_up(&mut self, id: FileId) {
-        self.contents.get_mut(&id).expect("a handle's file exists").unsynced.clear();
+        let contents = self.contents.get_mut(&id).expect("a handle's file exists");
+        contents.settled += contents.unsynced.len() as u64;
+        contents.unsynced.clear();
     }
 
     pub(crate) fn power_cut(&mut self, seed: u64) {
@@ -159,7 +177,8 @@ impl Tree {
 
     pub(crate) fn put(&mut self, path: &Path, bytes: &[u8]) {
         let id = self.new_file();
-        let both = Contents { cached: bytes.into(), durable: bytes.into(), unsynced: Vec::new() };
+        let both =
+            Contents { cached: bytes.into(), durable: bytes.into(), ..Contents::default() };
         self.contents.insert(id, both);
         path.parent().iter().for_each(|dir| self.put_dir(dir));
         for names in [&mut self.cached, &mut self.durable] {

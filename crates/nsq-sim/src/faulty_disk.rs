@@ -4,41 +4,50 @@
 //! a power cut leaves (`durable` plus a random part of the changes since the last sync). Contents
 //! become durable by [`DiskFile::sync`], names by [`Disk::sync_dir`] of the directory above them.
 //!
-//! After [`FaultyDisk::kill`] or [`FaultyDisk::power_cut`] all open handles are dead, as they
-//! belong to a process that is gone; opening the paths again is the next start.
-
-#![allow(dead_code, reason = "every test that includes this module uses another part of it")]
-
-pub(crate) mod seed;
-mod tree;
+//! After [`FaultyDisk::kill`] or [`FaultyDisk::power_cut`] all open handles, and whatever
+//! [`FaultyDisk::shared`] gave out, are dead: they belong to a process that is gone, even if some
+//! thread of it still runs. Opening the paths again is the next start.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nsq_store::disk::{Disk, DiskFile};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use self::tree::{Change, FileId, Tree};
+use crate::tree::{Change, FileId, Tree};
 
 /// A disk in memory; clones are the same disk.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FaultyDisk(Arc<Mutex<State>>);
+pub struct FaultyDisk(Arc<Mutex<State>>);
 
 /// What a call does; the unit of counting and of [`FaultyDisk::fail`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// [`Disk::open`].
     Open,
+    /// [`Disk::create`].
     Create,
+    /// [`Disk::rename`].
     Rename,
+    /// [`Disk::remove_file`].
     RemoveFile,
+    /// [`Disk::remove_dir_all`].
     RemoveDir,
+    /// [`Disk::create_dir_all`].
     CreateDir,
+    /// [`Disk::list`].
     List,
+    /// [`Disk::sync_dir`].
     SyncDir,
+    /// [`DiskFile::read_at`] and [`DiskFile::length`].
     Read,
+    /// [`DiskFile::write_all_at`].
     Write,
+    /// [`DiskFile::sync`].
     Sync,
+    /// [`DiskFile::set_length`].
     SetLength,
 }
 
@@ -46,23 +55,23 @@ impl Operation {
     const COUNT: usize = Self::SetLength as usize + 1;
 
     /// True for what can leave a trace on the disk.
-    pub(crate) fn changes(self) -> bool {
+    pub fn changes(self) -> bool {
         !matches!(self, Self::Open | Self::List | Self::Read)
     }
 }
 
 /// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// The error the caller gets; `ErrorKind::StorageFull` is what ENOSPC is turned into.
-    pub(crate) kind: io::ErrorKind,
+    pub kind: io::ErrorKind,
     /// Of a write: so many bytes of it reach the file all the same.
-    pub(crate) torn_bytes: usize,
+    pub torn_bytes: usize,
 }
 
 impl Fault {
     /// Fails with `kind` and changes nothing.
-    pub(crate) const fn clean(kind: io::ErrorKind) -> Self {
+    pub const fn clean(kind: io::ErrorKind) -> Self {
         Self { kind, torn_bytes: 0 }
     }
 }
@@ -76,6 +85,7 @@ struct State {
     bytes_written: u64,
     faults: Vec<(Operation, u64, Fault)>,
     capacity_bytes: Option<u64>,
+    sync_time: Duration,
     /// Changing operations that still work, and what happens to the write that does not.
     stop: Option<Stop>,
 }
@@ -87,24 +97,26 @@ struct Stop {
 }
 
 impl FaultyDisk {
-    pub(crate) fn new() -> Self {
+    /// An empty disk.
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// A disk with one durable directory.
-    pub(crate) fn with_dir(path: impl AsRef<Path>) -> Self {
+    pub fn with_dir(path: impl AsRef<Path>) -> Self {
         let disk = Self::new();
         disk.0.lock().tree.put_dir(path.as_ref());
         disk
     }
 
-    /// The disk as the store takes it.
-    pub(crate) fn shared(&self) -> Arc<dyn Disk> {
-        Arc::new(self.clone())
+    /// The disk as a process sees it, until that process is gone.
+    pub fn shared(&self) -> Arc<dyn Disk> {
+        let life = Some(self.0.lock().life);
+        Arc::new(Mount { disk: self.clone(), life })
     }
 
     /// Fails the `nth` operation of this kind from now (1 is the next), once.
-    pub(crate) fn fail(&self, operation: Operation, nth: u64, fault: Fault) {
+    pub fn fail(&self, operation: Operation, nth: u64, fault: Fault) {
         assert!(nth >= 1, "the next operation is number 1");
         let mut state = self.0.lock();
         let at = state.counts[operation as usize] + nth;
@@ -112,7 +124,7 @@ impl FaultyDisk {
     }
 
     /// Takes back all faults and the stop.
-    pub(crate) fn heal(&self) {
+    pub fn heal(&self) {
         let mut state = self.0.lock();
         state.faults.clear();
         state.stop = None;
@@ -120,17 +132,27 @@ impl FaultyDisk {
 
     /// Lets so many changing operations work; everything behind them fails, reads as well, until
     /// a crash or [`Self::heal`]. If the first that fails is a write, `torn_bytes` of it arrive.
-    pub(crate) fn stop_after(&self, operations: u64, torn_bytes: usize) {
+    pub fn stop_after(&self, operations: u64, torn_bytes: usize) {
         self.0.lock().stop = Some(Stop { operations_left: operations, torn_bytes });
     }
 
+    /// Whether the last operation that [`Self::stop_after`] allows was made.
+    pub fn has_stopped(&self) -> bool {
+        self.0.lock().stop.is_some_and(|stop| stop.operations_left == 0)
+    }
+
     /// Bounds the sum of all file lengths; a write beyond it is torn and fails. None: no bound.
-    pub(crate) fn limit(&self, capacity_bytes: Option<u64>) {
+    pub fn limit(&self, capacity_bytes: Option<u64>) {
         self.0.lock().capacity_bytes = capacity_bytes;
     }
 
+    /// From now on syncing a file takes so long. What is written meanwhile is not covered by it.
+    pub fn sync_takes(&self, time: Duration) {
+        self.0.lock().sync_time = time;
+    }
+
     /// Kill -9: the process is gone, what it wrote stays.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         let mut state = self.0.lock();
         state.life += 1;
         state.faults.clear();
@@ -139,55 +161,55 @@ impl FaultyDisk {
 
     /// Power cut: what was synced stays; every change since was kept, lost or torn as the seed
     /// decides, and of the unsynced names of a directory the first few are kept.
-    pub(crate) fn power_cut(&self, seed: u64) {
+    pub fn power_cut(&self, seed: u64) {
         self.kill();
         self.0.lock().tree.power_cut(seed);
     }
 
     /// From now on names are durable at once, as if every directory were always synced.
-    pub(crate) fn keep_names(&self) {
+    pub fn keep_names(&self) {
         self.0.lock().tree.keep_names();
     }
 
     /// How often this operation was called, failed calls included.
-    pub(crate) fn count(&self, operation: Operation) -> u64 {
+    pub fn count(&self, operation: Operation) -> u64 {
         self.0.lock().counts[operation as usize]
     }
 
     /// How often the disk was asked to change, failed calls included: the bound for
     /// [`Self::stop_after`] in a test that crashes at every point.
-    pub(crate) fn changes(&self) -> u64 {
+    pub fn changes(&self) -> u64 {
         let counts = self.0.lock().counts;
         ALL.into_iter().filter(|o| o.changes()).map(|o| counts[o as usize]).sum()
     }
 
     /// Bytes that all writes brought to the files.
-    pub(crate) fn bytes_written(&self) -> u64 {
+    pub fn bytes_written(&self) -> u64 {
         self.0.lock().bytes_written
     }
 
     /// The sum of all file lengths.
-    pub(crate) fn used_bytes(&self) -> u64 {
+    pub fn used_bytes(&self) -> u64 {
         self.0.lock().tree.used_bytes()
     }
 
     /// All files, sorted.
-    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+    pub fn paths(&self) -> Vec<PathBuf> {
         self.0.lock().tree.paths()
     }
 
     /// What a reader sees in a file now.
-    pub(crate) fn contents(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
+    pub fn contents(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
         self.0.lock().tree.contents(path.as_ref())
     }
 
     /// Puts a file (and the directories above it) there, durable.
-    pub(crate) fn put(&self, path: impl AsRef<Path>, contents: &[u8]) {
+    pub fn put(&self, path: impl AsRef<Path>, contents: &[u8]) {
         self.0.lock().tree.put(path.as_ref(), contents);
     }
 
     /// Changes the contents of a file behind the store's back, durable.
-    pub(crate) fn edit(&self, path: impl AsRef<Path>, edit: impl FnOnce(&mut Vec<u8>)) {
+    pub fn edit(&self, path: impl AsRef<Path>, edit: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.0.lock();
         let mut contents = state.tree.contents(path.as_ref()).expect("the file to edit exists");
         edit(&mut contents);
@@ -195,24 +217,21 @@ impl FaultyDisk {
     }
 
     /// Removes a file behind the store's back, durable.
-    pub(crate) fn lose(&self, path: impl AsRef<Path>) {
+    pub fn lose(&self, path: impl AsRef<Path>) {
         self.0.lock().tree.lose(path.as_ref());
     }
 
     /// A second disk with the same contents and no faults, to try another crash on.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         let state = self.0.lock();
         let tree = state.tree.clone();
         let capacity_bytes = state.capacity_bytes;
         Self(Arc::new(Mutex::new(State { tree, capacity_bytes, ..State::default() })))
     }
 
-    fn begin(&self, operation: Operation) -> io::Result<parking_lot::MutexGuard<'_, State>> {
-        let mut state = self.0.lock();
-        match state.admit(operation) {
-            None => Ok(state),
-            Some(fault) => Err(fault.kind.into()),
-        }
+    /// The disk for whoever comes, before and after a crash.
+    fn any_life(&self) -> Mount {
+        Mount { disk: self.clone(), life: None }
     }
 
     fn handle(&self, state: &State, id: FileId) -> Arc<dyn DiskFile> {
@@ -273,15 +292,69 @@ impl State {
 
 impl Disk for FaultyDisk {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.any_life().open(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.any_life().create(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.any_life().rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.any_life().remove_file(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.any_life().remove_dir_all(path)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.any_life().create_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.any_life().list(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.any_life().sync_dir(path)
+    }
+}
+
+/// The disk as one process sees it, or with `None` as anybody does.
+#[derive(Debug)]
+struct Mount {
+    disk: FaultyDisk,
+    life: Option<u64>,
+}
+
+impl Mount {
+    fn begin(&self, operation: Operation) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.disk.0.lock();
+        if self.life.is_some_and(|life| life != state.life) {
+            return Err(io::Error::other("a process used the disk after its end"));
+        }
+        match state.admit(operation) {
+            None => Ok(state),
+            Some(fault) => Err(fault.kind.into()),
+        }
+    }
+}
+
+impl Disk for Mount {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let state = self.begin(Operation::Open)?;
         let id = state.tree.find(path)?;
-        Ok(self.handle(&state, id))
+        Ok(self.disk.handle(&state, id))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.begin(Operation::Create)?;
         let id = state.tree.create(path)?;
-        Ok(self.handle(&state, id))
+        Ok(self.disk.handle(&state, id))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -325,9 +398,13 @@ impl Handle {
         Err(io::Error::other("a handle from before the crash was used"))
     }
 
-    fn begin(&self, operation: Operation) -> io::Result<parking_lot::MutexGuard<'_, State>> {
-        self.check(&self.disk.0.lock())?;
-        self.disk.begin(operation)
+    fn begin(&self, operation: Operation) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.disk.0.lock();
+        self.check(&state)?;
+        match state.admit(operation) {
+            None => Ok(state),
+            Some(fault) => Err(fault.kind.into()),
+        }
     }
 }
 
@@ -362,7 +439,17 @@ impl DiskFile for Handle {
             state.tree.give_up(self.id);
             return Err(fault.kind.into());
         }
-        state.tree.sync(self.id);
+        if state.sync_time.is_zero() {
+            state.tree.sync(self.id);
+            return Ok(());
+        }
+        let covered = state.tree.changes_so_far(self.id);
+        let sync_time = state.sync_time;
+        drop(state);
+        std::thread::sleep(sync_time);
+        let mut state = self.disk.0.lock();
+        self.check(&state)?;
+        state.tree.sync_up_to(self.id, covered);
         Ok(())
     }
 

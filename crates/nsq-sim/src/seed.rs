@@ -2,10 +2,14 @@
 
 /// A stream of numbers that follows from its seed (SplitMix64).
 #[derive(Clone, Debug)]
-pub(crate) struct Seed(pub(crate) u64);
+pub struct Seed(
+    /// Where the stream is.
+    pub u64,
+);
 
 impl Seed {
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number.
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -14,7 +18,7 @@ impl Seed {
     }
 
     /// A number in `0..bound`; `bound` is at least 1.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).expect("less than a usize")
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.draw() % bound as u64).expect("less than a usize")
     }
 }

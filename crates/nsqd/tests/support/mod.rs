@@ -1,0 +1,14 @@
+//! What the transcripts are run with: a daemon of their own and clients that speak bytes.
+
+mod client;
+mod commands;
+mod daemon;
+mod http;
+mod patience;
+mod program;
+
+pub(crate) use client::{Client, Frame, Message};
+pub(crate) use commands::{UNKNOWN_ID, deferred, identify, publish, publish_many, with_size};
+pub(crate) use daemon::{Daemon, is_original, try_start};
+pub(crate) use http::{Answer, ask};
+pub(crate) use patience::{PATIENCE, eventually};

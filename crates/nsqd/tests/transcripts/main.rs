@@ -1,0 +1,27 @@
+//! What a client of nsqd sees, by the protocol description: transcripts against a running daemon.
+//!
+//! By default it runs in this process. With `NSQ_TEST_NSQD=<path of another nsqd>` the same
+//! transcripts run against that program; against the original they hold but for the deliberate
+//! differences, each of which asks `is_original()`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod channels;
+mod connection;
+mod consume;
+mod deferral;
+mod finish;
+mod heartbeats;
+mod hostile;
+mod http_administer;
+mod http_publish;
+mod http_rules;
+mod identify;
+mod metadata;
+mod publish;
+mod restart;
+mod states;
+mod stats;
+mod timeouts;
+mod topics;

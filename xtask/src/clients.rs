@@ -1,0 +1,89 @@
+//! Clients that other people wrote, against this daemon.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::daemon::Daemon;
+use crate::machine;
+use crate::program::{run, run_quietly};
+use crate::tally::Tally;
+use crate::test::Outcome;
+use crate::workspace::Workspace;
+
+const PYTHON_REQUIREMENTS: &str = "tests/clients/python/requirements.txt";
+const NODE_PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
+
+/// pynsq consumes what was published over HTTP.
+pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
+    let environment = workspace.target("clients/python");
+    if !machine::has("python3", &["-m", "pip", "--version"]) {
+        return Ok(Outcome::Skipped("python3 with pip is not installed".to_owned()));
+    }
+    if let Err(error) = prepare_python(workspace, &environment) {
+        return Ok(Outcome::Skipped(format!("{error:#}")));
+    }
+    let mut script = Command::new(environment.join("bin/python"));
+    script.arg(workspace.path("tests/clients/python/consume.py"));
+    check(workspace, script)
+}
+
+fn prepare_python(workspace: &Workspace, environment: &Path) -> Result<()> {
+    let wanted = fs::read_to_string(workspace.path(PYTHON_REQUIREMENTS))?;
+    let stamp = environment.join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    println!("installing the Python client");
+    run_quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
+    let mut pip = Command::new(environment.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
+    run_quietly(pip.arg(workspace.path(PYTHON_REQUIREMENTS)))?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// nsqjs publishes and consumes.
+pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
+    let environment = workspace.target("clients/node");
+    if !machine::has("node", &["--version"]) || !machine::has("npm", &["--version"]) {
+        return Ok(Outcome::Skipped("node with npm is not installed".to_owned()));
+    }
+    if let Err(error) = prepare_node(workspace, &environment) {
+        return Ok(Outcome::Skipped(format!("{error:#}")));
+    }
+    let mut script = Command::new("node");
+    script.arg(workspace.path("tests/clients/node/publish_and_consume.js"));
+    script.env("NODE_PATH", environment.join("node_modules"));
+    check(workspace, script)
+}
+
+fn prepare_node(workspace: &Workspace, environment: &Path) -> Result<()> {
+    let wanted = fs::read_to_string(workspace.path("tests/clients/node/package-lock.json"))?;
+    let stamp = environment.join("installed.json");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    println!("installing the Node client");
+    fs::create_dir_all(environment)?;
+    for name in NODE_PACKAGES {
+        let from = workspace.path("tests/clients/node").join(name);
+        fs::copy(from, environment.join(name))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(environment);
+    run_quietly(&mut npm)?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
+/// Runs the script against `nsq up`, which must stop cleanly afterwards.
+fn check(workspace: &Workspace, mut script: Command) -> Result<Outcome> {
+    let programs = workspace.build(&["--package=nsq", "--bin=nsq"])?;
+    let daemon = Daemon::up(programs.path("nsq")?)?;
+    run(script.args([&daemon.tcp, &daemon.http]))?;
+    daemon.stop()?;
+    Ok(Outcome::Ran(Tally::PASSED))
+}
