@@ -29,14 +29,8 @@ pub enum Style {
 
 impl Style {
     /// All styles.
-    pub const ALL: [Self; 6] = [
-        Self::Single,
-        Self::Pipelined,
-        Self::Batch,
-        Self::Deferred,
-        Self::Http,
-        Self::HttpBatch,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Single, Self::Pipelined, Self::Batch, Self::Deferred, Self::Http, Self::HttpBatch];
 }
 
 /// Longest delay of a deferred publish.

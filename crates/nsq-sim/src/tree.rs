@@ -177,8 +177,7 @@ impl Tree {
 
     pub(crate) fn put(&mut self, path: &Path, bytes: &[u8]) {
         let id = self.new_file();
-        let both =
-            Contents { cached: bytes.into(), durable: bytes.into(), ..Contents::default() };
+        let both = Contents { cached: bytes.into(), durable: bytes.into(), ..Contents::default() };
         self.contents.insert(id, both);
         path.parent().iter().for_each(|dir| self.put_dir(dir));
         for names in [&mut self.cached, &mut self.durable] {

@@ -329,13 +329,12 @@ fn extreme_values_come_back() {
         deferred_removed: Vec::new(),
     };
     let tip = Tip { segment: last, offset: last, sequence: Sequence(last) };
-    let relocations =
-        [0, last, 1].map(|n| Relocation {
-            sequence: Sequence(n),
-            guid: Guid::from_number(last - n),
-            segment: last - n,
-            offset: n,
-        });
+    let relocations = [0, last, 1].map(|n| Relocation {
+        sequence: Sequence(n),
+        guid: Guid::from_number(last - n),
+        segment: last - n,
+        offset: n,
+    });
     let entries = [
         Entry::Create { channel: number, name: &channel_name },
         Entry::Checkpoint { channel: number, checkpoint: &checkpoint },

@@ -197,6 +197,8 @@ fn a_file_that_cannot_be_synced_is_not_written_any_more() {
     append(&log, body(2, 50));
     assert!(disk.contents(segment("orders", 1)).is_some());
     assert_eq!(log.sync().unwrap(), Sequence(3));
+    // The later success says nothing about the message in between.
+    assert_eq!([1, 2, 3].map(|end| log.is_unsure(Sequence(end))), [false, true, false]);
     assert_eq!(read_all(&log, Sequence(0), 1000).0.len(), 3);
     drop(log);
     disk.power_cut(0);

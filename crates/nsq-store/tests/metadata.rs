@@ -1,13 +1,11 @@
 //! `nsqd.dat`: the texts Go NSQ writes, and everything it accepts.
 
-
 use std::io;
 use std::path::Path;
 
 use nsq_sim::{Fault, FaultyDisk, Operation};
 use nsq_store::disk::{Disk, OsDisk};
 use nsq_store::metadata::{ChannelMeta, Metadata, TopicMeta};
-
 
 const DIR: &str = "/data";
 const FILE: &str = "/data/nsqd.dat";

@@ -36,6 +36,8 @@ const CHEAP_BYTES: usize = 4 << 10;
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
 /// What is handed out between two writes, unless the client wants less.
 const DELIVERY_BYTES: usize = 64 << 10;
+/// How many turns of the other tasks a consumer that was woken waits for at most.
+const GATHER_TURNS: usize = 16;
 /// Go NSQ's default output buffer; a client that has it has not asked for less.
 const DEFAULT_OUTPUT_BUFFER: usize = 16 << 10;
 /// How long a client that was sent an error may take to close.
@@ -192,8 +194,7 @@ impl Driver {
             }
             let mut event = self.wait(more).await?;
             if event.woken.messages {
-                // Let the publishers that are ready go first: then one pull takes all of it.
-                event = event.and(self.wait(true).await?);
+                event = event.and(self.let_publishers_go_first().await?);
             }
             if event.woken.close {
                 return Ok(());
@@ -319,6 +320,29 @@ impl Driver {
             if happened || more { Poll::Ready(event) } else { Poll::Pending }
         });
         Ok(event.await)
+    }
+
+    /// Lets other tasks run as long as they bring more to deliver: then one pull, one write and one
+    /// read of the client serve many messages. Where little is going on this is one short turn.
+    async fn let_publishers_go_first(&mut self) -> Result<Event, End> {
+        let mut event = Event::default();
+        let mut brought = 0;
+        for _ in 0..GATHER_TURNS {
+            let published = self.published_bytes();
+            event = event.and(self.wait(true).await?);
+            let more = self.published_bytes() - published;
+            brought += more;
+            if more == 0 || brought >= DELIVERY_BYTES as u64 {
+                break;
+            }
+        }
+        Ok(event)
+    }
+
+    /// How much was published to the client's topic so far.
+    fn published_bytes(&self) -> u64 {
+        let topic = self.subscribed.as_ref().map(|subscribed| &subscribed.topic);
+        topic.map_or(0, |topic| topic.counters.bytes.load(Ordering::Relaxed))
     }
 
     /// Gives back buffers that a waiting connection need not own.

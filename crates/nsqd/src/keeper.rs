@@ -220,6 +220,8 @@ fn release(topic: &Topic, log: &Log) -> io::Result<()> {
         topic.unreadable_segments.lock().insert(segment);
     }
     record_copies(topic, log, &relocated)?;
+    // There may be more such segments, and nothing else may lead to another visit.
+    topic.touch();
     log.release(low, &mut is_live)
 }
 

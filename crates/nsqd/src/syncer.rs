@@ -9,6 +9,9 @@ use tokio::sync::Notify;
 
 use crate::topic::Topic;
 
+/// How many turns of the other tasks a sync waits for at most.
+const GATHER_TURNS: usize = 16;
+
 /// What is known of a topic's syncs.
 #[derive(Debug, Default)]
 pub(crate) struct Syncer {
@@ -83,23 +86,44 @@ impl Syncer {
 /// Runs one sync on a thread that may wait; independent of whoever asked, who may be gone.
 fn start(topic: &Arc<Topic>) {
     let topic = Arc::clone(topic);
-    tokio::task::spawn_blocking(move || {
-        let Some(log) = topic.backing.disk() else {
-            return topic.syncer.finish(Ok(Sequence(u64::MAX)));
-        };
-        let synced = log.sync();
-        // The state of the channels is no more durable than the messages, but no less either.
-        // With --sync-every=1 a new channel is synced when it is recorded, and losing the rest
-        // only delivers messages again: publishers need not wait for it.
-        let by_time = topic.node.options.sync_every > 1;
-        let journal = topic.journal().filter(|_| by_time);
-        let recorded = journal.map_or(Ok(()), |mut journal| journal.sync());
-        let synced = synced.and_then(|end| recorded.map(|()| end));
-        if let Err(error) = &synced {
-            let name = &topic.name;
-            topic.node.log.error(format_args!("TOPIC({name}): failed to sync - {error}"));
-            topic.node.health.note(&synced);
+    tokio::spawn(async move {
+        gather(&topic).await;
+        let syncing = Arc::clone(&topic);
+        if let Err(error) = tokio::task::spawn_blocking(move || sync(&syncing)).await {
+            // A defect; whoever waits must not wait for ever.
+            topic.syncer.finish(Err(io::Error::other(error)));
         }
-        topic.syncer.finish(synced);
     });
+}
+
+/// Lets publishers that are ready append first, as long as they do: then one sync covers them too,
+/// instead of making them wait for a second one.
+async fn gather(topic: &Topic) {
+    for _ in 0..GATHER_TURNS {
+        let end = topic.backing.end();
+        tokio::task::yield_now().await;
+        if topic.backing.end() == end {
+            return;
+        }
+    }
+}
+
+fn sync(topic: &Topic) {
+    let Some(log) = topic.backing.disk() else {
+        return topic.syncer.finish(Ok(Sequence(u64::MAX)));
+    };
+    let synced = log.sync();
+    // The state of the channels is no more durable than the messages, but no less either.
+    // With --sync-every=1 a new channel is synced when it is recorded, and losing the rest
+    // only delivers messages again: publishers need not wait for it.
+    let by_time = topic.node.options.sync_every > 1;
+    let journal = topic.journal().filter(|_| by_time);
+    let recorded = journal.map_or(Ok(()), |mut journal| journal.sync());
+    let synced = synced.and_then(|end| recorded.map(|()| end));
+    if let Err(error) = &synced {
+        let name = &topic.name;
+        topic.node.log.error(format_args!("TOPIC({name}): failed to sync - {error}"));
+        topic.node.health.note(&synced);
+    }
+    topic.syncer.finish(synced);
 }

@@ -324,7 +324,10 @@ impl Topic {
         let mut held = core.broker.checkpoint_whole();
         held.iter_mut().for_each(|held| shift(held, self.node.clock.offset_ns()));
         let deleted = Entry::Delete { channel: channel.number };
-        let deleted = journal.write(&[deleted, Entry::Held(held.as_ref())]);
+        let by_time = self.node.options.sync_every > 1;
+        let deleted = journal
+            .write(&[deleted, Entry::Held(held.as_ref())])
+            .and_then(|()| if by_time { Ok(()) } else { journal.sync() });
         self.node.health.note(&deleted);
         if let Err(error) = deleted {
             let (topic, name) = (&self.name, &channel.name);

@@ -9,7 +9,6 @@ use nsq_store::journal::{
     ChannelNumber, ChannelState, Entry, Journal, JournalState, Relocation, Tip,
 };
 
-
 /// The truth: a topic and its channels, as a broker would hold them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Topic {

@@ -50,7 +50,10 @@ fn publishers_are_refused_with_the_error_of_their_command_and_disconnected() {
     let body = b"refused".to_vec();
     let commands = [
         ("E_PUB_FAILED PUB failed ", command::publish("orders", &body)),
-        ("E_MPUB_FAILED MPUB failed ", command::publish_many("orders", &[body.clone()])),
+        (
+            "E_MPUB_FAILED MPUB failed ",
+            command::publish_many("orders", std::slice::from_ref(&body)),
+        ),
         ("E_DPUB_FAILED DPUB failed ", command::publish_deferred("orders", NEVER_MS, &body)),
         ("E_PUB_FAILED PUB failed ", command::publish("another", &body)),
     ];

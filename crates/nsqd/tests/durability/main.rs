@@ -2,6 +2,8 @@
 //! processes are killed, at any moment.
 
 mod disk_full;
+mod failed_sync;
 mod life;
 mod promise;
 mod relocation;
+mod restart;

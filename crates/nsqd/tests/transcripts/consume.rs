@@ -1,6 +1,6 @@
 //! tcp-protocol.md §11 and §16: SUB, RDY, delivery, ids.
 
-use crate::support::{Daemon, identify, publish_many};
+use crate::support::{Daemon, eventually, identify, publish_many};
 
 fn bodies(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("m{number}")).collect()
@@ -48,9 +48,7 @@ fn max_channel_consumers() {
     // Each channel has its own limit, and a place becomes free.
     let _other = daemon.consumer("mcc", "d");
     drop(first);
-    crate::support::eventually("the place is free", || {
-        daemon.channel_number("mcc", "c", "client_count") == 1
-    });
+    eventually("the place is free", || daemon.channel_number("mcc", "c", "client_count") == 1);
     let _third = daemon.consumer("mcc", "c");
     daemon.refuses("SUB mcc c\n", error);
 }
@@ -97,7 +95,7 @@ fn forms_of_rdy() {
         let seen = &daemon.channel("t", "c#ephemeral")["clients"][0]["ready_count"];
         assert_eq!(seen, count, "{line}");
         drop(client);
-        crate::support::eventually("it left", || daemon.channel("t", "c#ephemeral").is_null());
+        eventually("it left", || daemon.channel("t", "c#ephemeral").is_null());
     }
 }
 
@@ -180,6 +178,9 @@ fn without_a_memory_queue_everything_works() {
         client.finish(&message);
     }
     client.ready(0);
+    eventually("all FINs have come", || {
+        daemon.channel("t", "c")["clients"][0]["finish_count"] == 50
+    });
     daemon.restart();
     let mut client = daemon.consumer("t", "c");
     client.ready(100);
@@ -230,9 +231,7 @@ fn sample_rate_1_is_one_more_than_a_percent() {
     client.subscribe("t", "c");
     client.ready(2500);
     publish_numbered(&daemon, "t", 5000);
-    crate::support::eventually("all are delivered or dropped", || {
-        daemon.channel_number("t", "c", "depth") == 0
-    });
+    eventually("all are delivered or dropped", || daemon.channel_number("t", "c", "depth") == 0);
     let channel = daemon.channel("t", "c");
     let delivered = channel["in_flight_count"].as_u64().expect("a number");
     assert!((40..=180).contains(&delivered), "{delivered} of 5000");

@@ -203,10 +203,16 @@ fn finish_after_cls() {
     client.expect_last_error("E_INVALID cannot CLS in current state");
 }
 
+/// A daemon that gives back what a client held. The original waits for the message timeout,
+/// although the client's FIN can never come.
+fn returning() -> Daemon {
+    let timeout = if is_original() { "--msg-timeout=1s" } else { "--msg-timeout=60s" };
+    Daemon::start(&[timeout])
+}
+
 #[test]
 fn what_a_client_held_comes_back_when_it_goes() {
-    // The original waits for the message timeout, although its FIN can never come.
-    let daemon = Daemon::start(&["--msg-timeout=1s"]);
+    let daemon = returning();
     publish_all(&daemon, &["a", "b"]);
     let mut client = daemon.consumer("t", "c");
     client.ready(2);
@@ -226,7 +232,7 @@ fn what_a_client_held_comes_back_when_it_goes() {
 
 #[test]
 fn a_client_that_goes_leaves_its_answers_behind() {
-    let daemon = Daemon::start(&["--msg-timeout=1s"]);
+    let daemon = returning();
     publish_all(&daemon, &["a", "b", "c"]);
     let mut client = daemon.consumer("t", "c");
     client.ready(3);

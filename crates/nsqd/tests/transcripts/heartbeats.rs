@@ -33,14 +33,14 @@ fn a_client_that_answers_stays() {
 #[test]
 fn a_silent_client_is_closed_after_two_intervals() {
     let daemon = Daemon::start(&[]);
-    let mut client = watched(&daemon);
     let began = Instant::now();
+    let mut client = watched(&daemon);
     client.expect(&heartbeat());
     // The second heartbeat and the end fall on the same instant: either may win.
     while let Some(frame) = client.next_frame() {
         assert_eq!(frame, heartbeat());
     }
-    assert!(began.elapsed() >= 2 * SECOND - Duration::from_millis(100));
+    assert!(began.elapsed() >= 2 * SECOND);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn deadlines_follow_a_later_identify_but_heartbeats_do_not() {
     let began = Instant::now();
     client.identify(r#"{"heartbeat_interval":1000}"#);
     client.expect_closed();
-    assert!(began.elapsed() >= 2 * SECOND - Duration::from_millis(100));
+    assert!(began.elapsed() >= 2 * SECOND);
 }
 
 /// A consumer that takes messages of 256 kB and does not read them.

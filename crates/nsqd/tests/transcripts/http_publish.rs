@@ -1,6 +1,9 @@
 //! http-api.md §7: `/pub` and `/mpub`.
 
-use crate::support::{Daemon, ask, publish_many};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::{Daemon, PATIENCE, ask, publish_many};
 
 /// A small daemon: messages up to 100 bytes, bodies up to 1000.
 fn small() -> Daemon {
@@ -110,13 +113,19 @@ fn broken_chunks_are_a_read_error() {
 #[test]
 fn expect_100_continue() {
     let daemon = small();
-    let request = b"POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-        Expect: 100-continue\r\nContent-Length: 1\r\n\r\na";
-    let answer = ask(daemon.http(), request);
-    match answer.status {
-        100 => assert!(answer.text().starts_with("HTTP/1.1 200 OK"), "{}", answer.text()),
-        status => assert_eq!(status, 200),
-    }
+    let mut stream = TcpStream::connect(daemon.http()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = b"POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+        Expect: 100-continue\r\nContent-Length: 1\r\n\r\n";
+    stream.write_all(head).unwrap();
+    // The body is sent only when it is asked for.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(go_on.escape_ascii().to_string(), r"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"a").unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("\r\n\r\nOK"), "{rest}");
     assert_eq!(messages(&daemon, "t"), ["a"]);
 }
 

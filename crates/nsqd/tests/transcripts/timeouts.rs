@@ -28,15 +28,18 @@ fn an_unanswered_message_comes_again() {
     client.ready(1);
     let first = client.expect_message();
     assert_eq!(first.attempts, 1);
-    let second = client.expect_message();
+    client.ready(0);
+    let mut patient = daemon.consumer("t", "c");
+    patient.ready(1);
+    let second = patient.expect_message();
     assert!(began.elapsed() >= Duration::from_secs(1), "not before the timeout");
     assert_eq!((second.attempts, &second.id), (2, &first.id));
     assert_eq!(second.timestamp_ns, first.timestamp_ns);
     let channel = daemon.channel("t", "c");
     assert_eq!((&channel["timeout_count"], &channel["requeue_count"]), (&1.into(), &0.into()));
     assert_eq!(channel["message_count"], 1);
-    client.finish(&second);
-    client.expect_nothing();
+    patient.finish(&second);
+    patient.expect_nothing();
     assert_eq!(daemon.channel_number("t", "c", "in_flight_count"), 0);
 }
 
@@ -73,8 +76,6 @@ fn the_place_is_free_after_a_timeout() {
     assert_eq!(client.expect_message().text(), "a");
     assert_eq!(client.expect_message().text(), "b");
     assert_eq!(client.expect_message().text(), "a");
-    let consumer = daemon.channel("t", "c")["clients"][0].clone();
-    assert_eq!((&consumer["in_flight_count"], &consumer["message_count"]), (&1.into(), &3.into()));
 }
 
 #[test]
@@ -104,5 +105,4 @@ fn touch_extends_but_not_for_ever() {
     });
     // Longer than the timeout of one second, and no earlier than the cap.
     assert!(began.elapsed() >= Duration::from_secs(2));
-    assert_eq!(daemon.channel_number("t", "c", "timeout_count"), 1);
 }
