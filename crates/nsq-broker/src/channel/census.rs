@@ -22,8 +22,8 @@ pub struct Census {
 }
 
 impl<W> Channel<W> {
-    /// From here on the channel needs everything, or so it must be taken. An ephemeral channel holds
-    /// so few waiting messages that [`Channel::live_within`] names them all.
+    /// From here on the channel needs everything, or so it must be taken. An ephemeral channel
+    /// holds so few waiting messages that [`Channel::live_within`] names them all.
     pub fn unseen(&self) -> Sequence {
         if self.options.capacity.is_some() { self.end } else { self.cursor }
     }
