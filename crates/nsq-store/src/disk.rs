@@ -45,6 +45,12 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     fn set_length(&self, length: u64) -> io::Result<()>;
 }
 
+/// The text of a system error as Go writes it: in lower case, without the number.
+pub fn system_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
 /// The real file system.
 #[derive(Debug, Default)]
 pub struct OsDisk;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use thiserror::Error;
 
+use crate::disk::system_text;
+
 /// The lock of a data directory, held until it is dropped or the process ends.
 ///
 /// As in Go NSQ it is a `flock` of the directory itself, so that the two daemons exclude each
@@ -20,7 +22,7 @@ pub struct DirLock {
 #[derive(Debug, Error)]
 pub enum LockError {
     /// It cannot be opened, most often because it does not exist.
-    #[error("failed to lock data-path: open {}: {}", path.display(), reason(source))]
+    #[error("failed to lock data-path: open {}: {}", path.display(), system_text(source))]
     Open {
         /// The directory.
         path: PathBuf,
@@ -31,7 +33,7 @@ pub enum LockError {
     #[error(
         "failed to lock data-path: cannot flock directory {} - {} \
          (possibly in use by another instance of nsqd)",
-        path.display(), reason(source)
+        path.display(), system_text(source)
     )]
     Flock {
         /// The directory.
@@ -52,10 +54,4 @@ impl DirLock {
             .map_err(|errno| LockError::Flock { path: path_buf(), source: errno.into() })?;
         Ok(Self { _dir: dir })
     }
-}
-
-/// The text of a system error as Go writes it: in lower case, without the number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

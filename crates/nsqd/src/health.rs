@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nsq_store::disk::system_text;
 use parking_lot::Mutex;
 
 /// The result of the last write to the log or a journal.
@@ -23,7 +24,7 @@ impl Health {
                 self.failing.store(false, Ordering::Relaxed);
             }
             Err(error) => {
-                *self.reason.lock() = Some(error.to_string());
+                *self.reason.lock() = Some(system_text(error));
                 self.failing.store(true, Ordering::Relaxed);
             }
         }

@@ -10,7 +10,7 @@ use nsq_app::http::{Router, serve};
 use nsq_app::{Logger, Shutdown};
 use nsq_net::Stream;
 use nsq_proto::ClientSettings;
-use nsq_store::disk::{Disk, OsDisk};
+use nsq_store::disk::{Disk, OsDisk, system_text};
 use nsq_store::lock::DirLock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -55,7 +55,9 @@ impl Server {
         log: Logger,
         disk: Arc<dyn Disk>,
     ) -> anyhow::Result<Self> {
-        let instantiate = |error: anyhow::Error| error.context("failed to instantiate nsqd");
+        // The texts hold their causes already.
+        let instantiate =
+            |error: anyhow::Error| anyhow::anyhow!("failed to instantiate nsqd - {error}");
         let path = data_path(&options);
         let lock = DirLock::acquire(&path).map_err(|error| instantiate(error.into()))?;
         options.check().map_err(|error| instantiate(error.into()))?;
@@ -208,7 +210,8 @@ async fn bind(address: &str) -> anyhow::Result<TcpListener> {
         None => address.to_owned(),
     };
     TcpListener::bind(&full).await.map_err(|error| {
-        anyhow::anyhow!("listen ({address}) failed - listen tcp {address}: bind: {error}")
+        let reason = system_text(&error);
+        anyhow::anyhow!("listen ({address}) failed - listen tcp {address}: bind: {reason}")
     })
 }
 

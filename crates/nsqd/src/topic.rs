@@ -93,7 +93,7 @@ pub(crate) enum PublishError {
     #[error("exiting")]
     Exiting,
     /// The log could not be written.
-    #[error("{0}")]
+    #[error("{}", nsq_store::disk::system_text(.0))]
     Disk(#[from] io::Error),
 }
 
