@@ -31,7 +31,10 @@ struct Contents {
 enum NameChange {
     Link(PathBuf, FileId),
     Unlink(PathBuf),
+    /// A directory with everything in it has the second name instead of the first.
     Rename(PathBuf, PathBuf),
+    /// The file with this id has this name, and no other any more.
+    Move(PathBuf, FileId),
     MakeDir(PathBuf),
     RemoveDir(PathBuf),
 }
@@ -47,7 +50,9 @@ pub(crate) struct Tree {
     contents: BTreeMap<FileId, Contents>,
     cached: Names,
     durable: Names,
-    unsynced: Vec<NameChange>,
+    /// Numbered as they came.
+    unsynced: Vec<(u64, NameChange)>,
+    next_change: u64,
     names_kept: bool,
     next_id: FileId,
 }
@@ -71,10 +76,12 @@ impl Tree {
 
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.require_dir(to)?;
-        if !self.cached.files.contains_key(from) && !self.cached.dirs.contains(from) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        self.rename_change(NameChange::Rename(from.into(), to.into()));
+        let change = match self.cached.files.get(from) {
+            Some(&id) => NameChange::Move(to.into(), id),
+            None if self.cached.dirs.contains(from) => NameChange::Rename(from.into(), to.into()),
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        self.rename_change(change);
         Ok(())
     }
 
@@ -112,15 +119,24 @@ impl Tree {
         if !self.cached.has_dir(path) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let durable = &mut self.durable;
-        self.unsynced.retain(|change| {
-            let here = change.dir() == path;
-            if here {
-                durable.apply(change);
-            }
-            !here
-        });
+        let changes = std::mem::take(&mut self.unsynced);
+        let (here, elsewhere) = changes.into_iter().partition(|(_, c)| c.dir() == path);
+        self.unsynced = elsewhere;
+        self.settle(here);
         Ok(())
+    }
+
+    /// Makes these changes of names durable. As on a file system with a journal, a file moves in
+    /// one step: with its new name it loses all older ones, wherever they were.
+    fn settle(&mut self, mut changes: Vec<(u64, NameChange)>) {
+        changes.sort_by_key(|(number, _)| *number);
+        for (number, change) in changes {
+            self.durable.apply(&change);
+            if let Some(moved) = change.moves() {
+                let is_older = |(n, c): &(u64, NameChange)| *n < number && c.names(moved);
+                self.unsynced.retain(|change| !is_older(change));
+            }
+        }
     }
 
     pub(crate) fn change(&mut self, id: FileId, change: Change) {
@@ -164,13 +180,15 @@ impl Tree {
             }
             contents.cached = contents.durable.clone();
         }
-        let dirs: BTreeSet<PathBuf> = self.unsynced.iter().map(|c| c.dir().into()).collect();
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let dirs: BTreeSet<PathBuf> = unsynced.iter().map(|(_, c)| c.dir().into()).collect();
+        let mut kept = Vec::new();
         for dir in dirs {
-            let changes: Vec<_> = self.unsynced.iter().filter(|c| c.dir() == dir).collect();
-            let kept = seed.below(changes.len() + 1);
-            changes[..kept].iter().for_each(|change| self.durable.apply(change));
+            let changes: Vec<_> = unsynced.iter().filter(|(_, c)| c.dir() == dir).collect();
+            let count = seed.below(changes.len() + 1);
+            kept.extend(changes[..count].iter().map(|&change| change.clone()));
         }
-        self.unsynced.clear();
+        self.settle(kept);
         self.durable.drop_orphans();
         self.cached = self.durable.clone();
     }
@@ -247,7 +265,8 @@ impl Tree {
         if self.names_kept {
             self.durable.apply(&change);
         } else {
-            self.unsynced.push(change);
+            self.unsynced.push((self.next_change, change));
+            self.next_change += 1;
         }
     }
 }
@@ -273,6 +292,10 @@ impl Names {
                 self.files.retain(|name, _| !name.starts_with(path));
                 self.dirs.retain(|name| !name.starts_with(path));
             }
+            NameChange::Move(to, moved) => {
+                self.files.retain(|_, id| id != moved);
+                self.files.insert(to.clone(), *moved);
+            }
             NameChange::Rename(from, to) => self.rename(from, to),
         }
     }
@@ -283,10 +306,6 @@ impl Names {
             Ok(rest) => to.join(rest),
             Err(_) => name.to_path_buf(),
         };
-        if let Some(id) = self.files.remove(from) {
-            self.files.insert(to.into(), id);
-            return;
-        }
         self.files = std::mem::take(&mut self.files)
             .into_iter()
             .map(|(name, id)| (moved(&name), id))
@@ -314,9 +333,20 @@ impl NameChange {
         let (Self::Link(path, _)
         | Self::Unlink(path)
         | Self::Rename(_, path)
+        | Self::Move(path, _)
         | Self::MakeDir(path)
         | Self::RemoveDir(path)) = self;
         path.parent().unwrap_or(path)
+    }
+
+    /// The file that this moves.
+    fn moves(&self) -> Option<FileId> {
+        if let Self::Move(_, id) = self { Some(*id) } else { None }
+    }
+
+    /// Whether this gives a name to the file.
+    fn names(&self, file: FileId) -> bool {
+        matches!(self, Self::Link(_, id) | Self::Move(_, id) if *id == file)
     }
 }
 
