@@ -24,10 +24,28 @@ nsq_app::flags! {
         "http-address" => http_address: String = "0.0.0.0:4151".to_owned();
         /// address that will be registered with lookupd (defaults to the OS hostname)
         "broadcast-address" => broadcast_address: String = crate::host::name();
+        /// TCP port that others should use to reach this node (0: the port that was bound)
+        "broadcast-tcp-port" => broadcast_tcp_port: u16 = 0;
+        /// HTTP port that others should use to reach this node (0: the port that was bound)
+        "broadcast-http-port" => broadcast_http_port: u16 = 0;
+        /// region of this node, for topology-aware consumption
+        "topology-region" => topology_region: String = String::new();
+        /// zone of this node, for topology-aware consumption
+        "topology-zone" => topology_zone: String = String::new();
+        /// experimental feature to switch on: topology-aware-consumption (may be given multiple
+        /// times)
+        "enable-experiment" => enable_experiment: Vec<String> = Vec::new();
         /// path to store disk-backed messages
         "data-path" => data_path: String = String::new();
         /// number of messages to keep in memory (per topic)
         "mem-queue-size" => mem_queue_size: u64 = 10_000;
+        /// number of bytes to keep in memory of the newest messages of all topics together
+        "mem-queue-bytes" => mem_queue_bytes: u64 = 64 * 1024 * 1024;
+        /// publishing is refused while fewer bytes than this are free on the disk, or than a
+        /// twentieth of the disk if that is less (0: no limit)
+        "min-free-disk" => min_free_disk: u64 = 64 * 1024 * 1024;
+        /// maximum number of TCP clients at once (0: as many as the limit on open files allows)
+        "max-connections" => max_connections: u64 = 0;
         /// number of bytes per log segment before rolling
         "max-bytes-per-file" => max_bytes_per_file: u64 = 100 * 1024 * 1024;
         /// number of messages per fsync; 1: a publish is answered after its fsync
@@ -60,6 +78,26 @@ nsq_app::flags! {
         "output-buffer-timeout" => output_buffer_timeout: Duration = Duration::from_millis(250);
         /// maximum channel consumer connection count per nsqd instance (default 0, i.e., unlimited)
         "max-channel-consumers" => max_channel_consumers: u64 = 0;
+        /// UDP <addr>:<port> of a statsd daemon for pushing stats
+        "statsd-address" => statsd_address: String = String::new();
+        /// prefix used for keys sent to statsd (%s for host replacement)
+        "statsd-prefix" => statsd_prefix: String = "nsq.%s".to_owned();
+        /// duration between pushing to statsd
+        "statsd-interval" => statsd_interval: Duration = Duration::from_secs(60);
+        /// toggle sending memory and GC stats to statsd
+        "statsd-mem-stats" => statsd_mem_stats: bool = true;
+        /// the size in bytes of statsd UDP packets
+        "statsd-udp-packet-size" => statsd_udp_packet_size: u64 = 508;
+        /// skip ephemeral topics and channels when sending stats to statsd
+        "statsd-exclude-ephemeral" => statsd_exclude_ephemeral: bool = false;
+        /// message processing time percentiles (as float (0, 1.0]) to track (can be specified
+        /// multiple times or comma separated '1.0,0.99,0.95', default none)
+        "e2e-processing-latency-percentile", key "e2e_processing_latency_percentiles"
+            => e2e_processing_latency_percentiles: Vec<f64> = Vec::new();
+        /// calculate end to end latency quantiles for this duration of time (ie: 60s would only
+        /// show quantile calculations from the past 60 seconds)
+        "e2e-processing-latency-window-time"
+            => e2e_processing_latency_window_time: Duration = Duration::from_secs(600);
     }
 }
 
