@@ -32,4 +32,10 @@ pub struct Info {
     pub max_output_buffer_timeout: Duration,
     /// Highest deflate level a client may ask for, 1 to 9.
     pub max_deflate_level: i32,
+    /// Zone the node is in; left out of the object when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub topology_zone: String,
+    /// Region the node is in; left out of the object when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub topology_region: String,
 }

@@ -63,6 +63,16 @@ pub struct ChannelStats {
     pub deferred_count: i64,
     /// Messages put into the channel; requeues and timeouts do not count again.
     pub message_count: u64,
+    /// Deliveries to consumers in the node's zone. This and the two below are left out of the
+    /// object when 0, as always without topology-aware consumption.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub zone_local_msg_count: u64,
+    /// Deliveries to consumers in the node's region.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub region_local_msg_count: u64,
+    /// Deliveries to all other consumers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub global_msg_count: u64,
     /// REQ commands.
     pub requeue_count: u64,
     /// In-flight timeouts.
@@ -120,6 +130,12 @@ pub struct ClientStats {
     /// Left out of the object when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub auth_identity_url: String,
+    /// From IDENTIFY; left out of the object when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub topology_zone: String,
+    /// From IDENTIFY; left out of the object when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub topology_region: String,
     /// Left out of the object when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pub_counts: Vec<PublishCount>,
@@ -189,6 +205,10 @@ pub struct MemoryStats {
     pub next_gc_bytes: u64,
     /// Collector runs.
     pub gc_total_runs: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -14,6 +14,21 @@ pub struct Subscription {
     /// Share of the messages it wants, in percent; 0 means all. As in Go NSQ a message is kept
     /// when a draw of 0 to 99 is at most this, so the true share is one percent larger.
     pub sample_rate: u8,
+    /// Where it is, seen from this nsqd.
+    pub proximity: Proximity,
+}
+
+/// How near a consumer is to its nsqd, nearest first: the nearer ones that wait for messages get
+/// them before the others (topology-aware consumption, as in Go NSQ after 1.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proximity {
+    /// In the same zone.
+    ZoneLocal,
+    /// In the same region.
+    RegionLocal,
+    /// Anywhere; all consumers, unless the feature is on.
+    #[default]
+    Global,
 }
 
 /// Names a consumer within its channel, as long as it is there.
@@ -48,14 +63,28 @@ pub(crate) struct Consumer<W> {
     pub(crate) in_flight: u32,
     /// True while it stands in the channel's line of those who wait for messages.
     pub(crate) waiting: bool,
+    /// True from being woken until it comes for messages, or says that it does not.
+    pub(crate) called: bool,
     /// What it was given, by deadline. Some of it may be finished already.
     flights: VecDeque<Flight>,
 }
 
 impl<W> Consumer<W> {
     pub(crate) fn new(subscription: Subscription, wake: W) -> Self {
-        let flights = VecDeque::new();
-        Self { wake, subscription, ready_count: 0, in_flight: 0, waiting: false, flights }
+        Self {
+            wake,
+            subscription,
+            ready_count: 0,
+            in_flight: 0,
+            waiting: false,
+            called: false,
+            flights: VecDeque::new(),
+        }
+    }
+
+    /// How many more messages it may have.
+    pub(crate) fn room(&self) -> u32 {
+        self.ready_count.saturating_sub(self.in_flight)
     }
 
     /// Notes that `count` messages from `first` must be answered by `deadline_ns`.

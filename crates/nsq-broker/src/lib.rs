@@ -15,6 +15,6 @@ mod window;
 pub use batch::{Batch, Epoch, Epochs, Sequence};
 pub use channel::{Census, Channel, ChannelCounters, ChannelOptions, Delivery, NotHeld, Taken};
 pub use checkpoint::{Checkpoint, Deferred, Open};
-pub use consumer::{ConsumerKey, Subscription};
+pub use consumer::{ConsumerKey, Proximity, Subscription};
 pub use topic::{Handout, HeldRun, Topic};
 pub use window::message_at;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 use nsq_broker::{
-    Batch, Channel, ChannelOptions, ConsumerKey, Delivery, NotHeld, Sequence, Subscription, Taken,
-    message_at,
+    Batch, Channel, ChannelOptions, ConsumerKey, Delivery, NotHeld, Proximity, Sequence,
+    Subscription, Taken, message_at,
 };
 use nsq_proto::Guid;
 use proptest::prelude::*;
@@ -70,7 +70,8 @@ fn options(capacity: Option<u64>) -> ChannelOptions {
 }
 
 fn subscription(sample_rate: u8) -> Subscription {
-    Subscription { msg_timeout_ns: TIMEOUT, sample_rate }
+    let proximity = Proximity::Global;
+    Subscription { msg_timeout_ns: TIMEOUT, sample_rate, proximity }
 }
 
 /// Takes what the consumer may have, reading the log as it is asked.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use nsq_broker::{
-    Batch, Channel, ChannelOptions, ConsumerKey, Delivery, Epoch, Epochs, Sequence, Subscription,
-    Taken,
+    Batch, Channel, ChannelOptions, ConsumerKey, Delivery, Epoch, Epochs, Proximity, Sequence,
+    Subscription, Taken,
 };
 
 use crate::workload::{BATCH, NOW_NS, block, first_guid, rounds};
@@ -31,7 +31,8 @@ fn pass(count: u32, rounds: u64) -> Result<()> {
     let first_guid = first_guid()?;
     let epochs = Epochs::new(vec![Epoch { first: Sequence(0), first_guid }]);
     let mut channel = Channel::new(Sequence(0), options());
-    let subscription = Subscription { msg_timeout_ns: 60_000_000_000, sample_rate: 0 };
+    let proximity = Proximity::Global;
+    let subscription = Subscription { msg_timeout_ns: 60_000_000_000, sample_rate: 0, proximity };
     let key = channel.join(subscription, ());
     channel.ready(key, READY_COUNT);
     let (body, mut first, mut deliveries) = (block(count), Sequence(0), Vec::new());

@@ -36,6 +36,18 @@ pub struct IdentifyRequest {
     pub deflate: bool,
     /// The level of deflate; 0 or less for the default.
     pub deflate_level: i64,
+    /// Where it runs. Go NSQ after 1.3.
+    pub topology: Topology,
+}
+
+/// A place in the world: two consumers or daemons are near each other when these are equal. An
+/// empty name is a name like any other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topology {
+    /// Many zones, e.g. `eu-west-1`.
+    pub region: String,
+    /// The part that shares a network, e.g. `eu-west-1a`.
+    pub zone: String,
 }
 
 impl IdentifyRequest {
@@ -95,6 +107,8 @@ impl<'de> Visitor<'de> for RequestVisitor {
                 "snappy" => assign(&mut request.snappy, &mut map)?,
                 "deflate" => assign(&mut request.deflate, &mut map)?,
                 "deflate_level" => assign(&mut request.deflate_level, &mut map)?,
+                "topology_region" => assign(&mut request.topology.region, &mut map)?,
+                "topology_zone" => assign(&mut request.topology.zone, &mut map)?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -129,7 +143,8 @@ mod tests {
             r#"{"client_id":"c","hostname":"h","user_agent":"u","feature_negotiation":true,
             "heartbeat_interval":1,"output_buffer_size":-1,"output_buffer_timeout":3,
             "sample_rate":4,"msg_timeout":5,"tls_v1":true,"snappy":true,"deflate":true,
-            "deflate_level":6,"short_id":1,"long_id":[],"topology_zone":"z"}"#,
+            "deflate_level":6,"short_id":1,"long_id":[],"topology_zone":"z",
+            "topology_region":"r"}"#,
         );
         let expected = IdentifyRequest {
             client_id: "c".into(),
@@ -145,6 +160,7 @@ mod tests {
             snappy: true,
             deflate: true,
             deflate_level: 6,
+            topology: Topology { region: "r".into(), zone: "z".into() },
         };
         assert_eq!(request, Some(expected));
     }

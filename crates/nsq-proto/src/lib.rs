@@ -28,7 +28,7 @@ pub use decoder::{Decoded, Decoder, Fatal};
 pub use error::{ErrorCode, NotHeld, ProtocolError};
 pub use frame_decoder::{DecodedFrame, Frame, FrameDecoder, FrameError, MessageFrame};
 pub use guid::{Guid, MessageId, NodeId};
-pub use identify::IdentifyRequest;
+pub use identify::{IdentifyRequest, Topology};
 pub use limits::Limits;
 pub use line::MAX_LINE_LENGTH;
 pub use name::{ChannelName, InvalidName, MAX_NAME_LENGTH, TopicName};

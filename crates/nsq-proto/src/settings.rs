@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{ErrorCode, IdentifyRequest, ProtocolError};
+use crate::{ErrorCode, IdentifyRequest, ProtocolError, Topology};
 
 /// The level of deflate when none was asked for.
 const DEFAULT_DEFLATE_LEVEL: u8 = 6;
@@ -42,6 +42,8 @@ pub struct IdentifyLimits {
     pub deflate_enabled: bool,
     /// Whether an auth server is configured.
     pub auth_required: bool,
+    /// `--topology-region` and `--topology-zone`: where this daemon runs.
+    pub topology: Topology,
 }
 
 impl Default for IdentifyLimits {
@@ -62,6 +64,7 @@ impl Default for IdentifyLimits {
             snappy_enabled: false,
             deflate_enabled: false,
             auth_required: false,
+            topology: Topology::default(),
         }
     }
 }
@@ -89,6 +92,8 @@ pub struct ClientSettings {
     pub sample_rate: u8,
     /// By how much a TOUCH extends.
     pub msg_timeout: Duration,
+    /// Where it says it runs.
+    pub topology: Topology,
     delivery: Option<DeliverySettings>,
 }
 
@@ -103,6 +108,10 @@ pub struct DeliverySettings {
     pub sample_rate: u8,
     /// How long a delivered message may stay unanswered.
     pub msg_timeout: Duration,
+    /// Whether it runs in the daemon's zone. A client that never identifies does not.
+    pub is_zone_local: bool,
+    /// Whether it runs in the daemon's region; compared by itself, as Go NSQ does.
+    pub is_region_local: bool,
 }
 
 /// What the connection is upgraded to after the answer to IDENTIFY.
@@ -139,6 +148,7 @@ impl ClientSettings {
             output_buffer_timeout: Some(limits.output_buffer_timeout).filter(|t| !t.is_zero()),
             sample_rate: 0,
             msg_timeout: limits.msg_timeout,
+            topology: Topology::default(),
             delivery: None,
         }
     }
@@ -162,7 +172,12 @@ impl ClientSettings {
         self.client_id = request.client_id;
         self.hostname = request.hostname;
         self.user_agent = request.user_agent;
-        self.delivery = Some(self.delivery());
+        self.topology = request.topology;
+        self.delivery.get_or_insert(DeliverySettings {
+            is_zone_local: self.topology.zone == limits.topology.zone,
+            is_region_local: self.topology.region == limits.topology.region,
+            ..self.delivery()
+        });
         answer
     }
 
@@ -241,17 +256,20 @@ impl ClientSettings {
             output_buffer_timeout: self.output_buffer_timeout,
             sample_rate: self.sample_rate,
             msg_timeout: self.msg_timeout,
+            is_zone_local: false,
+            is_region_local: false,
         })
     }
 
     /// The JSON that answers an IDENTIFY with feature negotiation: exactly these keys in this
-    /// order.
+    /// order. The last two are those of Go NSQ after 1.3, there when the daemon has a topology.
     pub fn response_json(
         &self,
         features: &Features,
         limits: &IdentifyLimits,
         version: &str,
     ) -> Vec<u8> {
+        let has_topology = limits.topology != Topology::default();
         let response = IdentifyResponse {
             max_rdy_count: limits.max_rdy_count,
             version,
@@ -266,6 +284,8 @@ impl ClientSettings {
             auth_required: limits.auth_required,
             output_buffer_size: self.output_buffer_size,
             output_buffer_timeout: self.output_buffer_timeout.map_or(0, milliseconds),
+            topology_region: has_topology.then_some(&limits.topology.region),
+            topology_zone: has_topology.then_some(&limits.topology.zone),
         };
         serde_json::to_vec(&response).expect("numbers, booleans and a string encode")
     }
@@ -286,6 +306,10 @@ struct IdentifyResponse<'a> {
     auth_required: bool,
     output_buffer_size: usize,
     output_buffer_timeout: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topology_region: Option<&'a String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topology_zone: Option<&'a String>,
 }
 
 fn negotiate(

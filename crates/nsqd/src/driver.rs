@@ -233,7 +233,7 @@ impl Driver {
         let Some(subscribed) = &self.subscribed else { return false };
         if self.admission.state != ClientState::Subscribed || held_back {
             if woken {
-                wake(subscribed.channel.broker.lock().wake_in_line());
+                wake(subscribed.channel.broker.lock().decline(subscribed.key));
             }
             return false;
         }

@@ -70,6 +70,8 @@ async fn info(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
         max_output_buffer_size: options.max_output_buffer_size as i64,
         max_output_buffer_timeout: options.max_output_buffer_timeout,
         max_deflate_level: i32::from(node.identify_limits.max_deflate_level),
+        topology_zone: options.topology_zone.clone(),
+        topology_region: options.topology_region.clone(),
     })
 }
 

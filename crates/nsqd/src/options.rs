@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use nsq_app::LogLevel;
-use nsq_proto::{IdentifyLimits, Limits};
+use nsq_proto::{IdentifyLimits, Limits, Topology};
 use thiserror::Error;
+
+/// The one name that `--enable-experiment` knows; Go NSQ's.
+pub(crate) const TOPOLOGY_AWARE_CONSUMPTION: &str = "topology-aware-consumption";
 
 nsq_app::flags! {
     /// The options of one nsqd; see `docs/flags.md` of NSQ for each.
@@ -139,6 +142,11 @@ impl Options {
         }
     }
 
+    /// Whether consumers in the daemon's own zone and region come first.
+    pub(crate) fn prefers_near_consumers(&self) -> bool {
+        self.enable_experiment.iter().any(|name| name == TOPOLOGY_AWARE_CONSUMPTION)
+    }
+
     /// What commands may ask for.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
@@ -160,6 +168,10 @@ impl Options {
             max_output_buffer_timeout: self.max_output_buffer_timeout,
             msg_timeout: self.msg_timeout,
             max_msg_timeout: self.max_msg_timeout,
+            topology: Topology {
+                region: self.topology_region.clone(),
+                zone: self.topology_zone.clone(),
+            },
             ..IdentifyLimits::default()
         }
     }

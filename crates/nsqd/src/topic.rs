@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use nsq_broker::{
-    Channel as BrokerChannel, ChannelOptions, Handout, HeldRun, Sequence, Topic as BrokerTopic,
+    Channel as BrokerChannel, ChannelOptions, Handout, HeldRun, Proximity, Sequence,
+    Topic as BrokerTopic,
 };
 use nsq_proto::{ChannelName, TopicName};
 use nsq_store::Damage;
@@ -444,9 +445,15 @@ impl Topic {
     ) -> Result<nsq_broker::ConsumerKey, JoinError> {
         let limit = self.node.options.max_channel_consumers;
         let delivery = client.settings.lock().delivery();
+        let proximity = match self.node.options.prefers_near_consumers() {
+            true if delivery.is_zone_local => Proximity::ZoneLocal,
+            true if delivery.is_region_local => Proximity::RegionLocal,
+            _ => Proximity::Global,
+        };
         let subscription = nsq_broker::Subscription {
             msg_timeout_ns: nanos(delivery.msg_timeout),
             sample_rate: delivery.sample_rate,
+            proximity,
         };
         let mut broker = channel.broker.lock();
         if channel.exiting.load(Ordering::Acquire) {

@@ -13,6 +13,7 @@
 //! dropped*. See [`Census`].
 
 mod census;
+mod line;
 mod restart;
 mod take;
 
@@ -25,7 +26,7 @@ pub use self::census::Census;
 pub use self::take::{Delivery, Taken};
 use crate::batch::{Batch, Sequence};
 use crate::checkpoint::Deferred;
-use crate::consumer::{Consumer, ConsumerKey, Subscription};
+use crate::consumer::{Consumer, ConsumerKey, Proximity, Subscription};
 use crate::in_flight::{InFlight, Slot};
 use crate::skips::Skips;
 use crate::window::Window;
@@ -66,6 +67,12 @@ pub struct ChannelCounters {
     pub requeued: u64,
     /// In-flight time-outs.
     pub timed_out: u64,
+    /// Deliveries to consumers in the zone of this nsqd.
+    pub zone_local: u64,
+    /// Deliveries to consumers in its region.
+    pub region_local: u64,
+    /// Deliveries to all others.
+    pub global: u64,
 }
 
 /// A message that waits to be delivered again.
@@ -98,6 +105,8 @@ pub struct Channel<W> {
     consumers: Slab<Consumer<W>>,
     /// Consumers that found nothing, first come first served.
     line: VecDeque<ConsumerKey>,
+    /// How many consumers are nearer than [`Proximity::Global`].
+    near_consumers: usize,
     paused: bool,
     counters: ChannelCounters,
     entered: u64,
@@ -132,6 +141,7 @@ impl<W: Clone> Channel<W> {
             deferred: BTreeSet::new(),
             consumers: Slab::new(),
             line: VecDeque::new(),
+            near_consumers: 0,
             paused: false,
             counters: ChannelCounters::default(),
             entered: 0,
@@ -234,19 +244,9 @@ impl<W: Clone> Channel<W> {
 
     // --- what consumers do ---------------------------------------------------------------------
 
-    /// Puts a consumer in line for what comes next: while the log is being read for the channel.
-    pub fn wait(&mut self, key: ConsumerKey) {
-        self.stand_in_line(key);
-    }
-
-    /// Whom to wake when there is something for those in line.
-    #[must_use]
-    pub fn wake_in_line(&mut self) -> Option<W> {
-        self.wake_next()
-    }
-
     /// A consumer joins, with a ready count of 0.
     pub fn join(&mut self, subscription: Subscription, wake: W) -> ConsumerKey {
+        self.near_consumers += usize::from(subscription.proximity < Proximity::Global);
         let index = self.consumers.insert(Consumer::new(subscription, wake));
         ConsumerKey::at(index)
     }
@@ -256,6 +256,7 @@ impl<W: Clone> Channel<W> {
     pub fn leave(&mut self, key: ConsumerKey) -> Option<W> {
         let consumer = self.consumers.try_remove(key.index())?;
         self.line.retain(|&waiting| waiting != key);
+        self.near_consumers -= usize::from(consumer.subscription.proximity < Proximity::Global);
         for sequence in consumer.held(key, &self.in_flight) {
             if let Some(slot) = self.in_flight.remove(sequence) {
                 self.queue_again(sequence, slot.attempts);
@@ -461,7 +462,7 @@ impl<W: Clone> Channel<W> {
         // Consumers that wait with room to spare take messages that never queue: that is how a
         // memory queue of size 0 works.
         let idle = self.line.iter().filter_map(|key| self.consumers.get(key.index()));
-        let room: u64 = idle.map(|c| u64::from(c.ready_count.saturating_sub(c.in_flight))).sum();
+        let room: u64 = idle.map(|consumer| u64::from(consumer.room())).sum();
         let excess = self.census().waiting.saturating_sub(capacity.max(room));
         let excess = excess.min(first.until(self.end));
         if excess > 0 {
@@ -481,32 +482,5 @@ impl<W: Clone> Channel<W> {
             self.window.move_to(cursor);
             self.changes.dirty = true;
         }
-    }
-
-    fn stand_in_line(&mut self, key: ConsumerKey) {
-        if let Some(consumer) = self.consumers.get_mut(key.index()).filter(|c| !c.waiting) {
-            consumer.waiting = true;
-            self.line.push_back(key);
-        }
-    }
-
-    /// The next consumer in line, when there is something for it. It leaves the line: should it
-    /// be gone or not be ready any more when it comes, it passes the word on.
-    fn wake_next(&mut self) -> Option<W> {
-        if self.line.is_empty() || self.paused || self.census().waiting == 0 {
-            return None;
-        }
-        let key = self.line.pop_front()?;
-        let consumer = self.consumers.get_mut(key.index())?;
-        consumer.waiting = false;
-        Some(consumer.wake.clone())
-    }
-
-    fn everybody(&mut self) -> Vec<W> {
-        self.line.clear();
-        for (_, consumer) in &mut self.consumers {
-            consumer.waiting = false;
-        }
-        self.consumers.iter().map(|(_, consumer)| consumer.wake.clone()).collect()
     }
 }

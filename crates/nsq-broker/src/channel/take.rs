@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Channel, Requeued};
 use crate::batch::{Batch, Sequence};
-use crate::consumer::ConsumerKey;
+use crate::consumer::{ConsumerKey, Proximity};
 use crate::in_flight::Slot;
 
 /// How many requeued messages are asked of the log at a time.
@@ -52,20 +52,23 @@ impl<W: Clone> Channel<W> {
         out: &mut Vec<Delivery>,
         wake: &mut Option<W>,
     ) -> Taken {
+        self.step_out_of_line(key);
         let Some(consumer) = self.consumers.get_mut(key.index()) else {
             return Taken::NotReady;
         };
-        if consumer.waiting {
-            consumer.waiting = false;
-            self.line.retain(|&waiting| waiting != key);
-        }
-        let room = consumer.ready_count.saturating_sub(consumer.in_flight);
+        let room = consumer.room();
         if room == 0 || self.paused {
             *wake = self.wake_next();
             return Taken::NotReady;
         }
         consumer.tidy(key, &self.in_flight);
-        let room = u64::from(room).min(self.fair_share());
+        let left = self.left_by_nearer(key);
+        if left == 0 {
+            self.stand_in_line(key);
+            *wake = self.wake_next();
+            return Taken::Empty;
+        }
+        let room = u64::from(room).min(self.fair_share(key)).min(left);
         let taken = self.take_up_to(key, now_ns, room, bytes, out);
         match taken {
             Taken::Empty => self.stand_in_line(key),
@@ -156,6 +159,12 @@ impl<W: Clone> Channel<W> {
         let slot = Slot { owner: key, attempts, deadline_ns, delivered_ns: now_ns };
         self.in_flight.insert(delivery.first, delivery.count, slot);
         consumer.launch(delivery.first, delivery.count, deadline_ns);
+        let delivered = match consumer.subscription.proximity {
+            Proximity::ZoneLocal => &mut self.counters.zone_local,
+            Proximity::RegionLocal => &mut self.counters.region_local,
+            Proximity::Global => &mut self.counters.global,
+        };
+        *delivered += u64::from(delivery.count);
     }
 
     /// What is missing when nothing could be taken.
@@ -175,14 +184,6 @@ impl<W: Clone> Channel<W> {
     /// A requeued message queues at the tail; behind the last message there is no queue.
     fn is_turn_of(&self, next: &Requeued) -> bool {
         next.after <= self.cursor || self.cursor >= self.end
-    }
-
-    /// How much a consumer may take while others wait for messages too.
-    fn fair_share(&self) -> u64 {
-        match self.line.len() as u64 {
-            0 => u64::MAX,
-            others => self.census().waiting.div_ceil(others + 1).max(1),
-        }
     }
 
     /// Whether this message is among those that are asked for next.

@@ -59,7 +59,7 @@ fn topic_stats(topic: &Topic, filter: &Filter) -> Option<TopicStats> {
     let channels: Vec<_> = topic.channels.read().values().cloned().collect();
     let wanted = channels.iter().filter(|c| is_wanted(&filter.channel, c.name.as_str()));
     let channels: Vec<_> =
-        wanted.map(|channel| channel_stats(channel, memory_start, filter)).collect();
+        wanted.map(|channel| channel_stats(&topic.node, channel, memory_start, filter)).collect();
     if !filter.channel.is_empty() && channels.is_empty() {
         return None;
     }
@@ -78,12 +78,15 @@ fn topic_stats(topic: &Topic, filter: &Filter) -> Option<TopicStats> {
 }
 
 fn channel_stats(
+    node: &Node,
     channel: &Channel,
     memory_start: nsq_broker::Sequence,
     filter: &Filter,
 ) -> ChannelStats {
     let broker = channel.broker.lock();
     let (census, counters) = (broker.census(), broker.counters());
+    // Without the experiment everybody counts as far away, which says nothing.
+    let near = u64::from(node.options.prefers_near_consumers());
     let client = |(key, client): (nsq_broker::ConsumerKey, &Arc<Client>)| {
         let (ready_count, in_flight) = broker.consumer_load(key).unwrap_or_default();
         let client = client_stats(client, "");
@@ -97,6 +100,9 @@ fn channel_stats(
         in_flight_count: census.in_flight as i64,
         deferred_count: census.deferred as i64,
         message_count: counters.messages,
+        zone_local_msg_count: counters.zone_local * near,
+        region_local_msg_count: counters.region_local * near,
+        global_msg_count: counters.global * near,
         requeue_count: counters.requeued,
         timeout_count: counters.timed_out,
         client_count: broker.consumer_count() as i64,
@@ -131,6 +137,8 @@ fn client_stats(client: &Client, topic: &str) -> ClientStats {
         connect_ts: client.connected_at,
         sample_rate: i32::from(settings.sample_rate),
         user_agent: settings.user_agent.clone(),
+        topology_zone: settings.topology.zone.clone(),
+        topology_region: settings.topology.region.clone(),
         pub_counts: counted
             .map(|(name, count)| PublishCount { topic: name.to_string(), count: *count })
             .into_iter()

@@ -25,3 +25,4 @@ mod states;
 mod stats;
 mod timeouts;
 mod topics;
+mod topology;
