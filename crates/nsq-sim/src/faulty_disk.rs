@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nsq_store::disk::{Disk, DiskFile};
+use nsq_store::disk::{Disk, DiskFile, Space};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::tree::{Change, FileId, Tree};
@@ -322,6 +322,10 @@ impl Disk for FaultyDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.any_life().sync_dir(path)
     }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.any_life().space(path)
+    }
 }
 
 /// The disk as one process sees it, or with `None` as anybody does.
@@ -379,6 +383,12 @@ impl Disk for Mount {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.begin(Operation::SyncDir)?.tree.sync_dir(path)
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        let state = self.disk.0.lock();
+        let total = state.capacity_bytes.unwrap_or(u64::MAX);
+        Ok(Space { free: total.saturating_sub(state.tree.used_bytes()), total })
     }
 }
 

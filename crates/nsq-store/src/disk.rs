@@ -28,6 +28,17 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
     /// Makes the names in a directory survive a power cut.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// How much room there is where `path` is.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+}
+
+/// The room of a file system, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What this process may still write.
+    pub free: u64,
+    /// What there is altogether.
+    pub total: u64,
 }
 
 /// An open file. All positions are explicit: one handle serves readers and the writer.
@@ -92,6 +103,12 @@ impl Disk for OsDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let figures = rustix::fs::statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(figures.f_frsize);
+        Ok(Space { free: bytes(figures.f_bavail), total: bytes(figures.f_blocks) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What others may know of a connected TCP client.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use nsq_proto::{ClientSettings, TopicName};
 use parking_lot::Mutex;
@@ -16,6 +16,8 @@ pub(crate) struct Client {
     pub(crate) connected_at: i64,
     pub(crate) signal: Signal,
     pub(crate) settings: Mutex<ClientSettings>,
+    /// It has sent the magic.
+    pub(crate) has_greeted: AtomicBool,
     /// The number of its [`nsq_proto::ClientState`].
     pub(crate) state: AtomicU8,
     pub(crate) counters: ClientCounters,
@@ -38,6 +40,7 @@ impl Client {
             connected_at,
             signal: Signal::default(),
             settings: Mutex::new(settings),
+            has_greeted: AtomicBool::new(false),
             state: AtomicU8::new(0),
             counters: ClientCounters::default(),
             published: Mutex::new(Vec::new()),

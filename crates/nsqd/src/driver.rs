@@ -155,6 +155,7 @@ impl Driver {
             match magic::read(&self.input) {
                 magic::Magic::V2 => {
                     self.input.advance(magic::MAGIC.len());
+                    self.client.has_greeted.store(true, Ordering::Relaxed);
                     let settings = self.client.settings.lock();
                     let now_ns = self.node.clock.now_ns();
                     self.deadlines = Deadlines::new(now_ns, &settings);

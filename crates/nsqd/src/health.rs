@@ -1,4 +1,4 @@
-//! Whether the disk takes what is written: the answer of `/ping`.
+//! Whether the disk takes what is written: the answer of `/ping` and `/ready`.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,15 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nsq_store::disk::system_text;
 use parking_lot::Mutex;
 
-/// The result of the last write to the log or a journal.
-#[derive(Debug, Default)]
+use crate::space::DiskSpace;
+
+/// The result of the last write to the log or a journal, and whether there is room for more.
+#[derive(Debug)]
 pub(crate) struct Health {
+    pub(crate) space: DiskSpace,
     /// So that the usual case costs one load.
     failing: AtomicBool,
     reason: Mutex<Option<String>>,
 }
 
 impl Health {
+    pub(crate) fn new(space: DiskSpace) -> Self {
+        Self { space, failing: AtomicBool::new(false), reason: Mutex::new(None) }
+    }
+
     /// Notes the result of a write. The next one that succeeds makes the daemon healthy again.
     pub(crate) fn note<T>(&self, written: &io::Result<T>) {
         match written {
@@ -30,9 +37,10 @@ impl Health {
         }
     }
 
-    /// Why the last write failed, if it did.
+    /// Why the last write failed, if it did, or why the next publish will be refused.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.reason.lock().clone()
+        let reason = self.reason.lock().clone();
+        reason.or_else(|| self.space.shortage().map(|shortage| shortage.to_string()))
     }
 
     /// `OK`, or `NOK - ` and why.

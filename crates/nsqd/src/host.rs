@@ -16,10 +16,15 @@ fn node_id_of(host: &str) -> u16 {
     (crc32fast::hash(&Md5::digest(host.as_bytes())) % 1024) as u16
 }
 
-/// How many files this process may have open; a cautious guess where the system does not say.
+/// How many files this process may have open. Like Go programs it takes what it may have at most;
+/// usual is a limit of 1024 that any process may raise.
 pub(crate) fn max_open_files() -> u64 {
-    use rustix::process::{Resource, getrlimit};
-    getrlimit(Resource::Nofile).current.unwrap_or(1024)
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum.unwrap_or(u64::MAX),
+        Err(_) => current.unwrap_or(1024),
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(crate) struct Endpoints {
 pub(crate) fn routes() -> Vec<Route<Endpoints>> {
     vec![
         get("/ping", ping).plain(),
+        get("/live", live).plain(),
+        get("/ready", ready).plain(),
         get("/info", info),
         post("/pub", publish::publish).reads_body().unlogged(),
         post("/mpub", publish::publish_many).reads_body().unlogged(),
@@ -53,6 +55,21 @@ async fn ping(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
     match endpoints.node.health.failure() {
         None => Ok(Answer::text(text)),
         Some(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, text)),
+    }
+}
+
+/// Whether the process runs and answers; a daemon that is alive and not ready heals by itself.
+async fn live(_: Arc<Endpoints>, _: Request) -> HandlerResult {
+    Ok(Answer::text("OK"))
+}
+
+/// Whether it takes messages now: `200 OK`, or `503 NOK - ` and why not.
+async fn ready(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
+    match endpoints.node.health.failure() {
+        None => Ok(Answer::text("OK")),
+        Some(reason) => {
+            Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, format!("NOK - {reason}")))
+        }
     }
 }
 

@@ -50,6 +50,9 @@ impl Keeper {
             let topics = std::mem::take(&mut *self.topics.lock());
             let started = Instant::now();
             let visited = tokio::task::spawn_blocking(move || {
+                if let Some(topic) = topics.first() {
+                    look_for_room(topic);
+                }
                 topics.iter().for_each(visit);
             });
             if let Err(error) = visited.await {
@@ -59,6 +62,19 @@ impl Keeper {
             // Millions of deferred messages make a round long: leave the disk to others, too.
             tokio::time::sleep(started.elapsed().min(Duration::from_secs(5))).await;
         }
+    }
+}
+
+/// What was published since the last round may have used up the room that must stay.
+fn look_for_room(topic: &Topic) {
+    let node = &topic.node;
+    let was_short = node.health.space.is_short();
+    match node.health.space.look() {
+        Some(shortage) if !was_short => {
+            node.log.error(format_args!("DISK: publishing is refused - {shortage}"));
+        }
+        None if was_short => node.log.info(format_args!("DISK: there is room again")),
+        _ => {}
     }
 }
 

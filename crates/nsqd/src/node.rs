@@ -18,15 +18,15 @@ use tokio::sync::{Notify, Semaphore};
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
 use crate::clock::Clock;
+use crate::handles::Handles;
 use crate::health::Health;
 use crate::keeper::{self, Keeper};
 use crate::options::Options;
 use crate::restore;
+use crate::space::DiskSpace;
 use crate::sweep::Sweep;
 use crate::topic::{PublishError, Topic};
 
-/// Memory for the newest messages of all topics together, in bytes.
-const MEMORY_BYTES: usize = 64 << 20;
 /// The version of NSQ whose behaviour this is.
 pub(crate) const VERSION: &str = "1.3.0";
 
@@ -36,6 +36,7 @@ pub struct Node {
     pub(crate) options: Options,
     pub(crate) limits: Limits,
     pub(crate) identify_limits: IdentifyLimits,
+    pub(crate) handles: Handles,
     pub(crate) node_id: NodeId,
     pub(crate) clock: Clock,
     pub(crate) log: Logger,
@@ -73,25 +74,33 @@ impl Node {
         let node_id = u16::try_from(options.node_id).ok().and_then(NodeId::new);
         let node_id = node_id.ok_or(io::ErrorKind::InvalidInput)?;
         let data_path = data_path(&options);
+        let limit = crate::host::max_open_files();
+        let handles = Handles::share(limit, options.max_connections);
+        if let Some(warning) = Handles::warning(limit, options.max_connections) {
+            log.warning(format_args!("{warning}"));
+        }
         let store = Store::new(StoreOptions {
             data_path: data_path.clone(),
             disk: Arc::clone(&disk),
             node_id,
             max_bytes_per_file: options.max_bytes_per_file,
             mem_queue_size: options.mem_queue_size,
-            memory_bytes: MEMORY_BYTES,
-            max_open_files: (crate::host::max_open_files() / 4).clamp(16, 4096) as usize,
+            memory_bytes: usize::try_from(options.mem_queue_bytes).unwrap_or(usize::MAX),
+            max_open_files: handles.segments,
         })?;
+        let space = DiskSpace::new(Arc::clone(&disk), data_path.clone(), options.min_free_disk);
+        let health = Health::new(space);
         Ok(Arc::new(Self {
             limits: options.limits(),
             identify_limits: options.identify_limits(),
+            handles,
             options,
             node_id,
             clock: Clock::start(),
             log,
             disk,
             store,
-            health: Health::default(),
+            health,
             sweep: Sweep::default(),
             keeper: Keeper::default(),
             append_permits: Semaphore::new(append_permits),

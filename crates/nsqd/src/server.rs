@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::client::Client;
+use crate::crowd::Crowd;
 use crate::driver::Driver;
 use crate::http;
 use crate::node::{Node, data_path};
@@ -114,8 +115,8 @@ impl Server {
         let serving_http = http.map(|listener| {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
             let router = Router::new(state, node.log.clone(), http::routes());
-            let shutdown = shutdown.clone();
-            tokio::spawn(async move { serve("HTTP", listener, Arc::new(router), shutdown).await })
+            let (shutdown, most) = (shutdown.clone(), node.handles.http);
+            tokio::spawn(serve("HTTP", listener, Arc::new(router), shutdown, most))
         });
         serve_tcp(&node, tcp, &shutdown).await;
         if let Some(serving_http) = serving_http {
@@ -135,14 +136,20 @@ async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown)
     node.log.info(format_args!("TCP: listening on {address}"));
     let mut connections = JoinSet::new();
     let next = AtomicU64::new(0);
+    let mut crowd = Crowd::new(node.handles.clients);
     loop {
         tokio::select! {
             biased;
             () = shutdown.wait() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
+                    if !crowd.admits(node, connections.len(), peer) {
+                        continue;
+                    }
+                    let client = Arc::new(newcomer(node, peer));
+                    crowd.add(&client);
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    connections.spawn(serve_connection(Arc::clone(node), stream, peer, number));
+                    connections.spawn(serve_connection(Arc::clone(node), stream, client, number));
                 }
                 Err(error) => {
                     node.log.error(format_args!("TCP: failed to accept a connection - {error}"));
@@ -173,7 +180,13 @@ async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown)
     }
 }
 
-async fn serve_connection(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, number: u64) {
+fn newcomer(node: &Node, peer: SocketAddr) -> Client {
+    let settings = ClientSettings::new(&peer.ip().to_string(), &node.identify_limits);
+    Client::new(peer, node.clock.wall_ns() / 1_000_000_000, settings)
+}
+
+async fn serve_connection(node: Arc<Node>, stream: TcpStream, client: Arc<Client>, number: u64) {
+    let peer = client.address;
     let stream = match Stream::from_tcp(stream) {
         Ok(stream) => stream,
         Err(error) => {
@@ -181,9 +194,6 @@ async fn serve_connection(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, 
         }
     };
     node.log.info(format_args!("TCP: new client({peer})"));
-    let settings = ClientSettings::new(&peer.ip().to_string(), &node.identify_limits);
-    let connected_at = node.clock.wall_ns() / 1_000_000_000;
-    let client = Arc::new(Client::new(peer, connected_at, settings));
     node.clients.lock().insert(number, Arc::clone(&client));
     let registered = Registered { node: &node, number };
     Driver::new(Arc::clone(&node), client, stream).run().await;

@@ -22,6 +22,7 @@ use crate::channel::{Channel, wake};
 use crate::client::{Client, add};
 use crate::keeper;
 use crate::node::Node;
+use crate::space::Shortage;
 use crate::syncer::Syncer;
 
 /// One topic.
@@ -93,6 +94,9 @@ pub(crate) enum PublishError {
     /// The topic is deleted or the daemon stops.
     #[error("exiting")]
     Exiting,
+    /// Hardly any room is left on the disk.
+    #[error("{0}")]
+    Shortage(Shortage),
     /// The log could not be written.
     #[error("{}", nsq_store::disk::system_text(.0))]
     Disk(#[from] io::Error),
@@ -145,6 +149,7 @@ impl Topic {
         let delay_ns = i64::try_from(delay_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
         let timestamp_ns = self.node.clock.wall_ns();
         let due_ns = (delay_ns > 0).then(|| timestamp_ns.saturating_add(delay_ns));
+        self.require_room()?;
         let mut core = self.core.lock();
         if core.exiting {
             return Err(PublishError::Exiting);
@@ -186,6 +191,14 @@ impl Topic {
             self.syncer.sync_soon(self);
         }
         Ok(())
+    }
+
+    /// Refuses what would be written into the last room on the disk.
+    fn require_room(&self) -> Result<(), PublishError> {
+        if self.journal.is_none() {
+            return Ok(());
+        }
+        self.node.health.space.shortage().map_or(Ok(()), |s| Err(PublishError::Shortage(s)))
     }
 
     fn count(&self, messages: u64, bytes: u64) {

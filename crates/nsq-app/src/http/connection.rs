@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
+
 use super::Peer;
 
 /// One connection. Its requests come one after the other, so one note about bodies is enough.
@@ -9,11 +11,41 @@ use super::Peer;
 pub(super) struct Connection {
     peer: Peer,
     body_unread: AtomicBool,
+    busy: AtomicBool,
+    evicted: AtomicBool,
+    eviction: Notify,
 }
 
 impl Connection {
     pub(super) fn new(peer: Peer) -> Self {
-        Self { peer, body_unread: AtomicBool::new(false) }
+        Self {
+            peer,
+            body_unread: AtomicBool::new(false),
+            busy: AtomicBool::new(false),
+            evicted: AtomicBool::new(false),
+            eviction: Notify::new(),
+        }
+    }
+
+    /// Notes whether a request is being answered.
+    pub(super) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// Ends the connection unless a request is being answered, and says whether it does. A request
+    /// that arrives at the same moment is lost, as with any idle connection that a server closes.
+    pub(super) fn close_if_idle(&self) -> bool {
+        let closes =
+            !self.busy.load(Ordering::Relaxed) && !self.evicted.swap(true, Ordering::Relaxed);
+        if closes {
+            self.eviction.notify_one();
+        }
+        closes
+    }
+
+    /// Returns when the connection has to make room.
+    pub(super) async fn evicted(&self) {
+        self.eviction.notified().await;
     }
 
     /// Notes whether a part of the current request's body is still to come.

@@ -1,9 +1,10 @@
 //! Accepting connections and serving their requests.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -18,8 +19,17 @@ use super::connection::Connection;
 use super::{Listener, Peer, Router};
 use crate::{Logger, Shutdown};
 
-/// Connections served at once per listener; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 65_536;
+/// How many connections may be ending beyond the limit.
+const ENDING_MAX: usize = 16;
+
+/// How often a connection is looked for that can be ended, when all were busy.
+const EVICTION_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection that has to make room may take to write the rest of a response.
+const EVICTION_GRACE: Duration = Duration::from_secs(1);
+
+/// How many busy connections are passed over in the search for one that can be closed.
+const EVICTION_TRIES: usize = 64;
 
 /// Largest request head, as in Go: above it the answer is 431. Also the largest single read.
 const HEAD_BYTES_MAX: usize = 1 << 20;
@@ -45,6 +55,9 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// it and idle connections at once, and the others when their request is answered, at the latest
 /// after two seconds.
 ///
+/// Of `connections_max` connections at once, the one that has waited longest for a request makes
+/// room for a new one; when all are busy, new ones wait in the kernel's queue.
+///
 /// # Errors
 ///
 /// When the listener fails for good.
@@ -53,6 +66,7 @@ pub async fn serve<L, S>(
     mut listener: L,
     router: Arc<Router<S>>,
     shutdown: Shutdown,
+    connections_max: usize,
 ) -> io::Result<()>
 where
     L: Listener,
@@ -61,19 +75,20 @@ where
     let log = router.log().clone();
     let address = listener.address();
     log.info(format_args!("{name}: listening on {address}"));
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::new(connections_max);
     let outcome = accept_all(&mut listener, &mut connections, &router, &shutdown).await;
     drop(listener);
     log.info(format_args!("{name}: closing {address}"));
     // After a failure nobody has told the connections to end; dropping the set ends them.
     if outcome.is_ok() {
         let ended = time::timeout(SHUTDOWN_GRACE, async {
-            while let Some(end) = connections.join_next().await {
+            while let Some(end) = connections.tasks.join_next().await {
                 report(&log, end);
             }
         });
         if ended.await.is_err() {
-            log.warning(format_args!("{name}: dropping {} running requests", connections.len()));
+            let running = connections.tasks.len();
+            log.warning(format_args!("{name}: dropping {running} running requests"));
         }
     }
     outcome
@@ -81,7 +96,7 @@ where
 
 async fn accept_all<L, S>(
     listener: &mut L,
-    connections: &mut JoinSet<()>,
+    connections: &mut Connections,
     router: &Arc<Router<S>>,
     shutdown: &Shutdown,
 ) -> io::Result<()>
@@ -96,17 +111,23 @@ where
         let accepted = tokio::select! {
             biased;
             () = &mut stop => return Ok(()),
-            Some(end) = connections.join_next() => {
+            Some(end) = connections.tasks.join_next() => {
                 report(log, end);
                 continue;
             }
-            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => accepted,
+            accepted = listener.accept(), if !connections.are_too_many() => accepted,
+            () = time::sleep(EVICTION_PAUSE), if connections.are_too_many() => {
+                connections.make_room();
+                continue;
+            }
         };
         match accepted {
             Ok((stream, peer)) => {
                 pause = ACCEPT_PAUSE_MIN;
                 let (router, shutdown) = (Arc::clone(router), shutdown.clone());
-                connections.spawn(serve_connection(router, stream, peer, shutdown));
+                let connection = connections.add(peer);
+                connections.tasks.spawn(serve_connection(router, stream, connection, shutdown));
+                connections.make_room();
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) if is_final(&error) => return Err(error),
@@ -118,6 +139,50 @@ where
                 }
                 pause = ACCEPT_PAUSE_MAX.min(pause * 2);
             }
+        }
+    }
+}
+
+/// The connections of one listener.
+struct Connections {
+    tasks: JoinSet<()>,
+    /// In the order in which they came; those that have ended are still in it for a while.
+    all: VecDeque<Weak<Connection>>,
+    max: usize,
+}
+
+impl Connections {
+    fn new(max: usize) -> Self {
+        Self { tasks: JoinSet::new(), all: VecDeque::new(), max: max.max(1) }
+    }
+
+    fn add(&mut self, peer: Peer) -> Arc<Connection> {
+        if self.all.len() >= 2 * self.max {
+            self.all.retain(|connection| connection.strong_count() > 0);
+        }
+        let connection = Arc::new(Connection::new(peer));
+        self.all.push_back(Arc::downgrade(&connection));
+        connection
+    }
+
+    /// Whether even those that are just ending leave no room for another.
+    fn are_too_many(&self) -> bool {
+        self.tasks.len() >= self.max + ENDING_MAX
+    }
+
+    /// Ends one that waits for a request, if there are more than there should be.
+    fn make_room(&mut self) {
+        if self.tasks.len() <= self.max {
+            return;
+        }
+        // Those passed over are busy: they have their turn again behind the others.
+        for _ in 0..self.all.len().min(EVICTION_TRIES) {
+            let Some(oldest) = self.all.pop_front() else { break };
+            let Some(connection) = oldest.upgrade() else { continue };
+            if connection.close_if_idle() {
+                return;
+            }
+            self.all.push_back(oldest);
         }
     }
 }
@@ -144,16 +209,20 @@ fn report(log: &Logger, end: Result<(), JoinError>) {
 async fn serve_connection<S, T>(
     router: Arc<Router<S>>,
     mut stream: T,
-    peer: Peer,
+    connection: Arc<Connection>,
     shutdown: Shutdown,
 ) where
     S: Send + Sync + 'static,
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let connection = Arc::new(Connection::new(peer));
     let service = service_fn(|request| {
         let (router, connection) = (&router, &connection);
-        async move { Ok::<_, Infallible>(router.respond(connection, request).await) }
+        async move {
+            connection.set_busy(true);
+            let response = router.respond(connection, request).await;
+            connection.set_busy(false);
+            Ok::<_, Infallible>(response)
+        }
     });
     let outcome = {
         let served = http1::Builder::new()
@@ -165,6 +234,13 @@ async fn serve_connection<S, T>(
         let mut served = pin!(served);
         tokio::select! {
             outcome = &mut served => outcome,
+            () = connection.evicted() => {
+                served.as_mut().graceful_shutdown();
+                match time::timeout(EVICTION_GRACE, served).await {
+                    // Its last response is written, or would not be taken.
+                    Ok(_) | Err(_) => return,
+                }
+            }
             () = shutdown.wait() => {
                 served.as_mut().graceful_shutdown();
                 served.await

@@ -15,6 +15,9 @@ use crate::wire::Client;
 /// The longest body `/pub` takes, in bytes.
 pub(crate) const BODY_LIMIT_BYTES: u64 = 100_000;
 
+/// How many connections there may be at once.
+pub(crate) const CONNECTIONS_MAX: usize = 10;
+
 /// State of the endpoints.
 #[derive(Default)]
 pub(crate) struct State {
@@ -39,7 +42,8 @@ impl Daemon {
         let address = listener.local_addr().expect("bound").to_string();
         let (log, state, shutdown) = (capture_log(), Arc::default(), Shutdown::new());
         let router = Arc::new(Router::new(Arc::clone(&state), log.0, routes()));
-        let server = tokio::spawn(serve("HTTP", listener, router, shutdown.clone()));
+        let server =
+            tokio::spawn(serve("HTTP", listener, router, shutdown.clone(), CONNECTIONS_MAX));
         let mut daemon = Self { address, state, shutdown, server, log: log.1 };
         let listening = format!("INFO: HTTP: listening on {}", daemon.address);
         assert_eq!(daemon.next_line().await, listening);

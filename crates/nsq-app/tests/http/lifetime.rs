@@ -7,7 +7,7 @@ use nsq_app::http::{Router, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-use crate::daemon::{Daemon, State, capture_log, routes};
+use crate::daemon::{CONNECTIONS_MAX, Daemon, State, capture_log, routes};
 
 const GET_PING: &str = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -75,13 +75,38 @@ async fn shutdown_ends_idle_connections_and_lets_requests_finish() {
 }
 
 #[tokio::test]
+async fn the_longest_idle_connection_makes_room_and_a_busy_one_stays() {
+    let daemon = Daemon::start().await;
+    let mut busy = daemon.connect().await;
+    busy.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    daemon.state.waiting.notified().await;
+    // Half a request is as good as none.
+    let mut slow = daemon.connect().await;
+    slow.send("GET /ping HTTP/1.1\r\nHos").await;
+    let mut others = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        let mut client = daemon.connect().await;
+        assert!(client.is_usable().await);
+        others.push(client);
+    }
+    assert!(slow.is_closed().await);
+    let (evicted, rest) = others.split_first_mut().expect("there are some");
+    assert!(evicted.is_closed().await);
+    for client in rest {
+        assert!(client.is_usable().await);
+    }
+    daemon.state.go_on.notify_one();
+    assert!(busy.next_response(true).await.ends_with("waited"));
+}
+
+#[tokio::test]
 async fn clients_of_a_unix_socket_show_as_at_sign() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("http.sock");
     let listener = UnixListener::bind(&path).expect("a free path");
     let (log, mut lines) = capture_log();
     let router = Arc::new(Router::new(Arc::new(State::default()), log, routes()));
-    let server = tokio::spawn(serve("HTTP", listener, router, Shutdown::new()));
+    let server = tokio::spawn(serve("HTTP", listener, router, Shutdown::new(), 10));
     let mut line = async || lines.recv().await.expect("the logger lives");
     assert!(line().await.ends_with(&format!("INFO: HTTP: listening on {}\n", path.display())));
 

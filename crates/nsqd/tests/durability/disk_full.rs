@@ -119,6 +119,43 @@ fn consumers_go_on_with_what_is_there() {
     life.end();
 }
 
+/// `--min-free-disk`: before the disk is full publishers are refused, and what is left serves those
+/// who make room.
+#[test]
+fn the_last_room_is_not_for_publishers() {
+    let (home, ledger) = (Home::new(), Arc::new(Ledger::default()));
+    let life = home.start(|options| options.min_free_disk = 10_000);
+    ledger.open_first_channel("orders", "archive");
+    assert_eq!(publish(&life, &ledger, "orders"), ok());
+    home.disk.limit(Some(200_000 + home.disk.used_bytes()));
+    let deadline = Instant::now() + PATIENCE;
+    let refusal = loop {
+        let answer = publish(&life, &ledger, "orders");
+        if answer != ok() {
+            break answer;
+        }
+        home.disk.limit(Some(home.disk.used_bytes() + 9_000));
+        assert!(Instant::now() < deadline, "publishing is refused");
+    };
+    let Received::Error(text) = refusal else { panic!("{refusal:?}") };
+    assert!(text.starts_with("E_PUB_FAILED PUB failed only "), "{text}");
+    assert!(text.ends_with(" must be (see --min-free-disk)"), "{text}");
+    let answer = http::post(life.addresses.http, "/pub?topic=orders", b"x").expect("an answer");
+    assert_eq!(answer.status, 503);
+    for (path, status) in [("/ping", 500), ("/ready", 503), ("/live", 200)] {
+        let answer = http::get(life.addresses.http, path).expect("an answer");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+    }
+    // A new channel is written down, and what is there is consumed.
+    assert_eq!(drain(life.addresses, &ledger, PATIENCE), [""; 0]);
+    home.disk.limit(None);
+    assert_eq!(publish(&life, &ledger, "orders"), ok());
+    assert_eq!(ping(&life), (200, "OK".to_owned()));
+    assert_eq!(drain(life.addresses, &ledger, PATIENCE), [""; 0]);
+    home.disk.kill();
+    life.end();
+}
+
 /// The channel could not be written down: a kill would make it vanish, with what was published
 /// since.
 #[test]

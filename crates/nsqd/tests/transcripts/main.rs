@@ -18,6 +18,7 @@ mod http_administer;
 mod http_publish;
 mod http_rules;
 mod identify;
+mod limits;
 mod metadata;
 mod publish;
 mod restart;
