@@ -26,14 +26,19 @@ pub struct Program {
 impl Program {
     /// Starts the nsqd at `path` on a data directory, with these flags besides.
     pub fn start(path: &Path, data_path: &Path, flags: &[String]) -> Result<Self> {
-        let mut child = Command::new(path)
+        Self::start_by(Command::new(path), data_path, flags)
+    }
+
+    /// The same by a command that runs nsqd, with its flags behind, in the same process.
+    pub fn start_by(mut command: Command, data_path: &Path, flags: &[String]) -> Result<Self> {
+        let mut child = command
             .arg(format!("--data-path={}", data_path.display()))
             .args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"])
             .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {}", path.display()))?;
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let output = child.stderr.take().context("standard error is a pipe")?;
         let (sender, listening) = mpsc::channel();
         let said = std::thread::spawn(move || listen(output, &sender));
@@ -49,6 +54,11 @@ impl Program {
             }
         }
         Ok(program)
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kill -9. Returns what it said that was a warning or worse.
