@@ -7,8 +7,8 @@
 //! One JSON object without spaces or a final newline; an empty list is written as `null`. Reading
 //! follows Go's decoder: keys in any case, unknown keys ignored, `null` for anything.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, IoSlice};
@@ -104,28 +104,19 @@ impl Metadata {
     /// Replaces the file in the data directory `dir`; the old one stays until the new one is
     /// complete. When it returns, the new one survives a power cut.
     pub fn store(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-        let random = RandomState::new().build_hasher().finish() >> 1;
-        let temporary = dir.join(format!("{METADATA_FILE}.{random}.tmp"));
-        let stored = store_by(disk, dir, &temporary, &self.encode());
-        if stored.is_err() && disk.remove_file(&temporary).is_err() {
-            // The next start removes it, if it was created at all.
-        }
-        stored
+        self.file().store(disk, dir)
     }
 
     /// The bytes of the file: topics and channels by name, without the ephemeral ones, which
     /// includes all channels of an ephemeral topic.
     pub fn encode(&self) -> Vec<u8> {
-        let mut topics: Vec<WrittenTopic<'_>> = self
-            .topics
-            .iter()
-            .filter(|topic| !topic.name.is_ephemeral())
-            .map(WrittenTopic::new)
-            .collect();
-        topics.sort_unstable_by_key(|topic| topic.name);
-        let topics = (!topics.is_empty()).then_some(topics);
-        serde_json::to_vec(&WrittenFile { topics, version: &self.version })
-            .expect("names, flags and texts can always be written")
+        self.file().encode()
+    }
+
+    fn file(&self) -> MetadataFile {
+        let mut file = MetadataFile::new(&self.version);
+        self.topics.iter().for_each(|topic| file.set(topic));
+        file
     }
 
     /// The inverse of [`Self::encode`], and more lenient: see the module. Adds a warning for
@@ -150,6 +141,65 @@ impl Metadata {
         }
         Ok(metadata)
     }
+}
+
+/// The file as it will be written. Each topic is kept encoded, so that the change of one among
+/// ten thousand costs little.
+#[derive(Clone, Debug)]
+pub struct MetadataFile {
+    topics: BTreeMap<TopicName, Vec<u8>>,
+    /// Encoded.
+    version: Vec<u8>,
+}
+
+impl MetadataFile {
+    /// A file without topics, written by a daemon of this version.
+    pub fn new(version: &str) -> Self {
+        Self { topics: BTreeMap::new(), version: encode(version) }
+    }
+
+    /// Adds a topic, or replaces what was said of it. An ephemeral one has no place in the file.
+    pub fn set(&mut self, topic: &TopicMeta) {
+        if !topic.name.is_ephemeral() {
+            self.topics.insert(topic.name.clone(), encode(&WrittenTopic::new(topic)));
+        }
+    }
+
+    /// Takes a topic out.
+    pub fn remove(&mut self, name: &TopicName) {
+        self.topics.remove(name);
+    }
+
+    /// As [`Metadata::encode`].
+    pub fn encode(&self) -> Vec<u8> {
+        let size: usize = self.topics.values().map(|topic| topic.len() + 1).sum();
+        let mut bytes = Vec::with_capacity(size + 64);
+        bytes.extend_from_slice(b"{\"topics\":");
+        for (index, topic) in self.topics.values().enumerate() {
+            bytes.push(if index == 0 { b'[' } else { b',' });
+            bytes.extend_from_slice(topic);
+        }
+        bytes.extend_from_slice(if self.topics.is_empty() { b"null" } else { b"]" });
+        bytes.extend_from_slice(b",\"version\":");
+        bytes.extend_from_slice(&self.version);
+        bytes.push(b'}');
+        bytes
+    }
+
+    /// As [`Metadata::store`].
+    pub fn store(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+        let random = RandomState::new().build_hasher().finish() >> 1;
+        let temporary = dir.join(format!("{METADATA_FILE}.{random}.tmp"));
+        let stored = store_by(disk, dir, &temporary, &self.encode());
+        if stored.is_err() && disk.remove_file(&temporary).is_err() {
+            // The next start removes it, if it was created at all.
+        }
+        stored
+    }
+}
+
+fn encode(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    serde_json::to_vec(value).expect("names, flags and texts can always be written")
 }
 
 impl TopicMeta {
@@ -217,12 +267,6 @@ fn is_leftover(name: &Path) -> bool {
     let name = name.to_str().and_then(|name| name.strip_prefix(METADATA_FILE)?.strip_prefix('.'));
     name.and_then(|rest| rest.strip_suffix(".tmp"))
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-#[derive(Serialize)]
-struct WrittenFile<'a> {
-    topics: Option<Vec<WrittenTopic<'a>>>,
-    version: &'a str,
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ mod health;
 mod host;
 mod http;
 mod keeper;
+mod metadata;
 mod node;
 mod options;
 mod pending;

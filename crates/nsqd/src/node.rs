@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use nsq_app::Logger;
 use nsq_broker::Topic as BrokerTopic;
-use nsq_proto::{ChannelName, IdentifyLimits, Limits, NodeId, TopicName};
+use nsq_proto::{IdentifyLimits, Limits, NodeId, TopicName};
 use nsq_store::disk::Disk;
 use nsq_store::metadata::{ChannelMeta, Metadata, TopicMeta};
 use nsq_store::{Store, StoreOptions};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::handles::Handles;
 use crate::health::Health;
 use crate::keeper::{self, Keeper};
+use crate::metadata::MetadataKeeper;
 use crate::options::Options;
 use crate::restore;
 use crate::space::DiskSpace;
@@ -53,13 +54,9 @@ pub struct Node {
     topics: RwLock<HashMap<TopicName, Arc<Topic>>>,
     /// Topics are created and deleted one at a time.
     changing_topics: Mutex<()>,
-    metadata_changed: Notify,
-    /// What is written must be newer than what was written before.
-    storing_metadata: Mutex<()>,
-    /// True while `nsqd.dat` is loaded and after the last write.
-    quiet: AtomicBool,
+    pub(crate) metadata: MetadataKeeper,
     exiting: AtomicBool,
-    data_path: PathBuf,
+    pub(crate) data_path: PathBuf,
 }
 
 impl Node {
@@ -108,9 +105,7 @@ impl Node {
             consuming_channels: AtomicUsize::new(0),
             topics: RwLock::default(),
             changing_topics: Mutex::default(),
-            metadata_changed: Notify::new(),
-            storing_metadata: Mutex::default(),
-            quiet: AtomicBool::new(true),
+            metadata: MetadataKeeper::new(),
             exiting: AtomicBool::new(false),
             data_path,
         }))
@@ -132,7 +127,8 @@ impl Node {
                 self.load_topic(&name, None)?;
             }
         }
-        self.quiet.store(false, Ordering::Release);
+        self.metadata.set_quiet(false);
+        self.topics().iter().for_each(|topic| self.metadata_changed(&topic.name));
         self.store_metadata()
             .map_err(|error| anyhow::anyhow!("failed to persist metadata - {error}"))
     }
@@ -194,7 +190,7 @@ impl Node {
         };
         self.topics.write().insert(name.clone(), Arc::clone(&topic));
         self.log.info(format_args!("TOPIC({name}): created"));
-        self.metadata_changed();
+        self.metadata_changed(name);
         Ok(topic)
     }
 
@@ -262,55 +258,7 @@ impl Node {
                 "TOPIC({name}): cannot remove {path}, it will come back after a restart - {error}"
             ));
         }
-        self.metadata_changed();
-    }
-
-    /// `nsqd.dat` must be written soon.
-    pub(crate) fn metadata_changed(&self) {
-        self.metadata_changed.notify_one();
-    }
-
-    /// Writes `nsqd.dat` after each change; changes that come together are written together.
-    /// Never returns.
-    pub(crate) async fn keep_metadata(self: Arc<Self>) {
-        loop {
-            self.metadata_changed.notified().await;
-            let node = Arc::clone(&self);
-            let stored = tokio::task::spawn_blocking(move || node.store_metadata()).await;
-            if let Ok(Err(error)) = stored {
-                self.log.error(format_args!("failed to persist metadata - {error}"));
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-                self.metadata_changed();
-            }
-        }
-    }
-
-    /// Writes `nsqd.dat` as the topics and channels are now.
-    pub(crate) fn store_metadata(&self) -> io::Result<()> {
-        if self.quiet.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        let path = self.data_path.join(nsq_store::metadata::METADATA_FILE);
-        let path = path.display();
-        self.log.debug(format_args!("NSQ: persisting topic/channel metadata to {path}"));
-        let _one_at_a_time = self.storing_metadata.lock();
-        self.metadata().store(&*self.disk, &self.data_path)
-    }
-
-    fn metadata(&self) -> Metadata {
-        let channel = |(name, channel): (&ChannelName, &Arc<crate::channel::Channel>)| {
-            ChannelMeta { name: name.clone(), paused: channel.broker.lock().is_paused() }
-        };
-        let topic = |topic: Arc<Topic>| TopicMeta {
-            name: topic.name.clone(),
-            paused: topic.paused.load(Ordering::Relaxed),
-            channels: {
-                let channels = topic.channels.read();
-                channels.iter().filter(|(name, _)| !name.is_ephemeral()).map(channel).collect()
-            },
-        };
-        let topics = self.topics().into_iter().map(topic).collect();
-        Metadata { topics, version: VERSION.to_owned() }
+        self.metadata_changed(name);
     }
 
     /// Refuses what comes from now on and writes everything down. Connections are closed already.
@@ -320,7 +268,7 @@ impl Node {
         if let Err(error) = self.store_metadata() {
             self.log.error(format_args!("failed to persist metadata - {error}"));
         }
-        self.quiet.store(true, Ordering::Release);
+        self.metadata.set_quiet(true);
         self.log.info(format_args!("NSQ: closing topics"));
         for topic in self.topics() {
             topic.core.lock().exiting = true;

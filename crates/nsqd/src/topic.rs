@@ -241,7 +241,7 @@ impl Topic {
             None => Ok(()),
         };
         drop(journal);
-        self.node.metadata_changed();
+        self.node.metadata_changed(&self.name);
         self.node.health.note(&recorded);
         recorded?;
         Ok(channel)
@@ -324,7 +324,7 @@ impl Topic {
         let last = self.channels.read().is_empty();
         drop((core, journal));
         self.node.log.info(format_args!("TOPIC({}): deleting channel {name}", self.name));
-        self.node.metadata_changed();
+        self.node.metadata_changed(&self.name);
         self.touch();
         if last && self.name.is_ephemeral() {
             self.node.delete_topic_if_unused(self);

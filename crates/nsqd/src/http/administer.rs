@@ -18,8 +18,9 @@ pub(super) async fn create_topic(endpoints: Arc<Endpoints>, request: Request) ->
 pub(super) async fn delete_topic(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
     let topic = named_topic(&endpoints, &request)?;
     let node = Arc::clone(&endpoints.node);
-    blocking(move || node.delete_topic(&topic.name)).await?;
-    persist(&endpoints).await
+    let deleted = Arc::clone(&topic);
+    blocking(move || node.delete_topic(&deleted.name)).await?;
+    persist(&endpoints, &topic).await
 }
 
 pub(super) async fn empty_topic(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
@@ -34,14 +35,14 @@ pub(super) async fn empty_topic(endpoints: Arc<Endpoints>, request: Request) -> 
 pub(super) async fn pause_topic(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
     let topic = named_topic(&endpoints, &request)?;
     topic.pause();
-    record(topic).await?;
-    persist(&endpoints).await
+    record(Arc::clone(&topic)).await?;
+    persist(&endpoints, &topic).await
 }
 
 pub(super) async fn unpause_topic(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
     let topic = named_topic(&endpoints, &request)?;
     topic.unpause();
-    persist(&endpoints).await
+    persist(&endpoints, &topic).await
 }
 
 pub(super) async fn create_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
@@ -53,8 +54,9 @@ pub(super) async fn create_channel(endpoints: Arc<Endpoints>, request: Request) 
 
 pub(super) async fn delete_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
     let (topic, channel) = existing_channel(&endpoints.node, &request.query()?)?;
-    blocking(move || topic.delete_channel(&channel.name)).await?;
-    persist(&endpoints).await
+    let of = Arc::clone(&topic);
+    blocking(move || of.delete_channel(&channel.name)).await?;
+    persist(&endpoints, &topic).await
 }
 
 pub(super) async fn empty_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
@@ -66,16 +68,16 @@ pub(super) async fn empty_channel(endpoints: Arc<Endpoints>, request: Request) -
 }
 
 pub(super) async fn pause_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
-    let (_, channel) = existing_channel(&endpoints.node, &request.query()?)?;
+    let (topic, channel) = existing_channel(&endpoints.node, &request.query()?)?;
     channel.broker.lock().pause();
-    persist(&endpoints).await
+    persist(&endpoints, &topic).await
 }
 
 pub(super) async fn unpause_channel(endpoints: Arc<Endpoints>, request: Request) -> HandlerResult {
-    let (_, channel) = existing_channel(&endpoints.node, &request.query()?)?;
+    let (topic, channel) = existing_channel(&endpoints.node, &request.query()?)?;
     let consumers = channel.broker.lock().unpause();
     wake(consumers);
-    persist(&endpoints).await
+    persist(&endpoints, &topic).await
 }
 
 /// The topic that `topic` names. Here a bad name is one that nobody has.
@@ -97,8 +99,9 @@ async fn record(topic: Arc<Topic>) -> Result<(), Failure> {
 }
 
 /// Writes `nsqd.dat` before the answer. As in Go NSQ a failure is only logged.
-async fn persist(endpoints: &Endpoints) -> HandlerResult {
+async fn persist(endpoints: &Endpoints, topic: &Topic) -> HandlerResult {
     let node = Arc::clone(&endpoints.node);
+    node.metadata_changed(&topic.name);
     blocking(move || {
         if let Err(error) = node.store_metadata() {
             node.log.error(format_args!("failed to persist metadata - {error}"));
