@@ -150,6 +150,7 @@ async fn serve_connection<S, T>(
     S: Send + Sync + 'static,
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let _open = router.connections().accept();
     let connection = Arc::new(Connection::new(peer));
     let service = service_fn(|request| {
         let (router, connection) = (&router, &connection);
