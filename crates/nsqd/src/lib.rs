@@ -19,6 +19,7 @@ mod restore;
 mod server;
 mod signal;
 mod stats;
+mod statsd;
 mod sweep;
 mod syncer;
 mod topic;

@@ -20,6 +20,7 @@ use crate::driver::Driver;
 use crate::http;
 use crate::node::{Node, data_path};
 use crate::options::Options;
+use crate::statsd;
 
 /// How long connections may take to end when the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -111,6 +112,7 @@ impl Server {
             async move { node.keeper.run().await }
         });
         background.spawn(Arc::clone(&node).keep_metadata());
+        background.spawn(statsd::push_all(Arc::clone(&node), ports.http));
         let serving_http = http.map(|listener| {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
             let router = Router::new(state, node.log.clone(), http::routes());

@@ -25,5 +25,6 @@ mod restart;
 mod states;
 mod stats;
 mod stats_text;
+mod statsd;
 mod timeouts;
 mod topics;
