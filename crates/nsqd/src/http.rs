@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Vec<Route<Endpoints>> {
         post("/pub", publish::publish).reads_body().unlogged(),
         post("/mpub", publish::publish_many).reads_body().unlogged(),
         get("/stats", stats::stats),
+        get("/metrics", stats::metrics).plain(),
         post("/topic/create", administer::create_topic),
         post("/topic/delete", administer::delete_topic),
         post("/topic/empty", administer::empty_topic),

@@ -10,6 +10,8 @@ mod host;
 mod http;
 mod keeper;
 mod latency;
+mod meters;
+mod metrics;
 mod node;
 mod options;
 mod pending;

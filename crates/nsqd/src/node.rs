@@ -20,6 +20,7 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::keeper::{self, Keeper};
+use crate::meters::Meters;
 use crate::options::Options;
 use crate::restore;
 use crate::sweep::Sweep;
@@ -42,6 +43,7 @@ pub struct Node {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) store: Store,
     pub(crate) health: Health,
+    pub(crate) meters: Meters,
     pub(crate) sweep: Sweep,
     pub(crate) keeper: Keeper,
     /// Leaves a worker thread free when the disk holds up all publishers.
@@ -92,6 +94,7 @@ impl Node {
             disk,
             store,
             health: Health::default(),
+            meters: Meters::default(),
             sweep: Sweep::default(),
             keeper: Keeper::default(),
             append_permits: Semaphore::new(append_permits),

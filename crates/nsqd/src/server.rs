@@ -116,6 +116,7 @@ impl Server {
         let serving_http = http.map(|listener| {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
             let router = Router::new(state, node.log.clone(), http::routes());
+            let router = router.metered(Arc::clone(&node.meters.http));
             let shutdown = shutdown.clone();
             tokio::spawn(async move { serve("HTTP", listener, Arc::new(router), shutdown).await })
         });
@@ -182,6 +183,7 @@ async fn serve_connection(node: Arc<Node>, stream: TcpStream, peer: SocketAddr, 
             return node.log.error(format_args!("TCP: client({peer}) - {error}"));
         }
     };
+    let _open = node.meters.tcp.accept();
     node.log.info(format_args!("TCP: new client({peer})"));
     let settings = ClientSettings::new(&peer.ip().to_string(), &node.identify_limits);
     let connected_at = node.clock.wall_ns() / 1_000_000_000;

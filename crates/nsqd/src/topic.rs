@@ -154,7 +154,11 @@ impl Topic {
             self.count(published, bytes);
             return Ok(Sequence(0));
         };
-        let appended = self.backing.append(block, count, timestamp_ns, due_ns);
+        let append = || self.backing.append(block, count, timestamp_ns, due_ns);
+        let appended = match &self.backing {
+            Backing::Log(_) => self.node.meters.appends.time(append),
+            Backing::Memory(_) => append(),
+        };
         self.node.health.note(&appended);
         let batch = appended?;
         self.count(published, bytes);

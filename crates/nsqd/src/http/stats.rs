@@ -1,4 +1,4 @@
-//! `/stats`: renderings of what is gathered.
+//! `/stats` and `/metrics`: renderings of what is gathered.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,6 +7,7 @@ use nsq_app::http::{Answer, Failure, HandlerResult, Request};
 use nsq_app::local_time::LocalTime;
 
 use super::Endpoints;
+use crate::metrics;
 use crate::stats::text::{self, Moment};
 use crate::stats::{Selection, gather_aside};
 
@@ -33,4 +34,10 @@ pub(super) async fn stats(endpoints: Arc<Endpoints>, request: Request) -> Handle
         Ok(Answer::text(text::render(&stats, &nsq_app::version::line("nsqd"), &moment)))
     });
     answer.await.unwrap_or_else(|| Err(Failure::internal()))
+}
+
+pub(super) async fn metrics(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
+    let page = gather_aside(&endpoints.node, Selection::default(), metrics::render).await;
+    let page = page.and_then(Result::ok).ok_or(Failure::internal())?;
+    Ok(Answer::of_type(metrics::CONTENT_TYPE, page))
 }

@@ -20,6 +20,7 @@ mod http_rules;
 mod identify;
 mod latency;
 mod metadata;
+mod metrics;
 mod publish;
 mod restart;
 mod states;
