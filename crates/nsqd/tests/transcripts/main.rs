@@ -10,6 +10,7 @@ mod support;
 mod channels;
 mod connection;
 mod consume;
+mod debug;
 mod deferral;
 mod finish;
 mod heartbeats;
