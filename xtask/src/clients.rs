@@ -14,9 +14,11 @@ use crate::test::Outcome;
 use crate::workspace::Workspace;
 
 const PYTHON_REQUIREMENTS: &str = "tests/clients/python/requirements.txt";
+const PYTHON_SCRIPTS: [&str; 2] =
+    ["tests/clients/python/consume.py", "tests/clients/python/metrics.py"];
 const NODE_PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
 
-/// pynsq consumes what was published over HTTP.
+/// pynsq consumes what was published over HTTP; the parser of OpenMetrics reads the metrics.
 pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
     let environment = workspace.target("clients/python");
     if !machine::has("python3", &["-m", "pip", "--version"]) {
@@ -25,9 +27,12 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
     if let Err(error) = prepare_python(workspace, &environment) {
         return Ok(Outcome::Skipped(format!("{error:#}")));
     }
-    let mut script = Command::new(environment.join("bin/python"));
-    script.arg(workspace.path("tests/clients/python/consume.py"));
-    check(workspace, script)
+    for script in PYTHON_SCRIPTS {
+        let mut command = Command::new(environment.join("bin/python"));
+        command.arg(workspace.path(script));
+        check(workspace, command)?;
+    }
+    Ok(Outcome::Ran(Tally::PASSED))
 }
 
 fn prepare_python(workspace: &Workspace, environment: &Path) -> Result<()> {
@@ -57,7 +62,8 @@ pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
     let mut script = Command::new("node");
     script.arg(workspace.path("tests/clients/node/publish_and_consume.js"));
     script.env("NODE_PATH", environment.join("node_modules"));
-    check(workspace, script)
+    check(workspace, script)?;
+    Ok(Outcome::Ran(Tally::PASSED))
 }
 
 fn prepare_node(workspace: &Workspace, environment: &Path) -> Result<()> {
@@ -80,10 +86,9 @@ fn prepare_node(workspace: &Workspace, environment: &Path) -> Result<()> {
 }
 
 /// Runs the script against `nsq up`, which must stop cleanly afterwards.
-fn check(workspace: &Workspace, mut script: Command) -> Result<Outcome> {
+fn check(workspace: &Workspace, mut script: Command) -> Result<()> {
     let programs = workspace.build(&["--package=nsq", "--bin=nsq"])?;
     let daemon = Daemon::up(programs.path("nsq")?)?;
     run(script.args([&daemon.tcp, &daemon.http]))?;
-    daemon.stop()?;
-    Ok(Outcome::Ran(Tally::PASSED))
+    daemon.stop()
 }

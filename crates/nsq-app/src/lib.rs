@@ -3,6 +3,7 @@
 //! A daemon's `main` reads its options with [`mod@flags`], opens a [`Logger`], turns signals into a
 //! [`Shutdown`] and serves its endpoints with [`http`]. Nothing in here knows about topics.
 
+mod connection_meter;
 pub mod duration;
 pub mod flags;
 pub mod http;
@@ -12,6 +13,7 @@ mod shutdown;
 mod signals;
 pub mod version;
 
+pub use connection_meter::{ConnectionMeter, OpenConnection};
 pub use log::{InvalidLogLevel, LogLevel, Logger};
 pub use shutdown::Shutdown;
 pub use signals::Signals;

@@ -3,11 +3,14 @@
 /// NSQ version whose behaviour this is; clients and nsqadmin compare it.
 pub const NSQ_VERSION: &str = "1.3.0";
 
+/// The compiler this was built with: `rust1.95.0`.
+pub const COMPILER: &str = env!("NSQ_COMPILER");
+
 /// `nsqd v1.3.0 (built w/rust1.95.0)`: the answer to `--version` and the first log line. Scripts
 /// cut the version out of it, so only the compiler differs from Go NSQ's line.
 #[must_use]
 pub fn line(program: &str) -> String {
-    format!("{program} v{NSQ_VERSION} (built w/{})", env!("NSQ_COMPILER"))
+    format!("{program} v{NSQ_VERSION} (built w/{COMPILER})")
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(crate) struct Slot {
     pub(crate) deadline_ns: i64,
     /// When it was delivered: TOUCH counts its limit from here.
     pub(crate) delivered_ns: i64,
+    /// When it was published: nanoseconds since 1970.
+    pub(crate) published_ns: i64,
 }
 
 /// All messages in flight of one channel.
@@ -136,7 +138,8 @@ mod tests {
     use super::*;
 
     fn slot(attempts: u16) -> Slot {
-        Slot { owner: ConsumerKey::at(0), attempts, deadline_ns: 0, delivered_ns: 0 }
+        let owner = ConsumerKey::at(0);
+        Slot { owner, attempts, deadline_ns: 0, delivered_ns: 0, published_ns: 0 }
     }
 
     #[test]

@@ -12,6 +12,8 @@ use nsq_broker::{
 use nsq_proto::Guid;
 use proptest::prelude::*;
 
+/// When the first message was published.
+const PUBLISHED: i64 = 1_795_371_738_000_000_000;
 const TIMEOUT: i64 = 100;
 
 /// The log, as a list; and what the test knows of every message.
@@ -42,7 +44,7 @@ impl World {
             first,
             count,
             first_guid: Guid::from_number(first.0),
-            timestamp_ns: 0,
+            timestamp_ns: PUBLISHED + first.0 as i64,
             due_ns,
             body: body.freeze(),
         });
@@ -60,8 +62,14 @@ impl World {
         body.put_u32(text.len() as u32);
         body.put(text.as_bytes());
         let (first_guid, body) = (Guid::from_number(sequence.0), body.freeze());
-        let due_ns = None;
-        Arc::new(Batch { first: sequence, count: 1, first_guid, timestamp_ns: 0, due_ns, body })
+        let (timestamp_ns, due_ns) = (self.published(sequence), None);
+        Arc::new(Batch { first: sequence, count: 1, first_guid, timestamp_ns, due_ns, body })
+    }
+
+    /// When a message was published.
+    fn published(&self, sequence: Sequence) -> i64 {
+        let batch = self.log.iter().find(|batch| batch.end() > sequence);
+        batch.expect("it was published").timestamp_ns
     }
 }
 
@@ -257,7 +265,7 @@ impl Run {
         }
         match *step {
             Step::Finish(_) => {
-                assert_eq!(self.channel.finish(key, sequence), Ok(()));
+                assert_eq!(self.channel.finish(key, sequence), Ok(self.world.published(sequence)));
                 assert_eq!(self.channel.finish(key, sequence), Err(NotHeld::NotInFlight));
                 self.world.finished.insert(sequence.0);
             }
@@ -324,7 +332,8 @@ impl Run {
                 break;
             }
             for place in held {
-                assert_eq!(self.channel.finish(key, Sequence(place)), Ok(()));
+                let published = self.world.published(Sequence(place));
+                assert_eq!(self.channel.finish(key, Sequence(place)), Ok(published));
                 self.world.finished.insert(place);
             }
             self.world.held.clear();

@@ -159,7 +159,7 @@ impl Run {
             Step::Ready(_, count) => self.channel.ready(key, count),
             Step::Finish(_, count) => {
                 for sequence in connection.held.drain(..count.min(connection.held.len())) {
-                    assert_eq!(self.channel.finish(key, sequence), Ok(()));
+                    assert_eq!(self.channel.finish(key, sequence), Ok(0));
                 }
             }
             Step::Requeue(_) => {

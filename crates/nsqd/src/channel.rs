@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::backing::Backing;
 use crate::client::Client;
+use crate::latency::RecentLatencies;
 use crate::topic::Topic;
 
 /// How much a channel fetches from memory at a time, at most.
@@ -43,6 +44,8 @@ pub(crate) struct Channel {
     /// When the sweep will look at it; `i64::MAX` when it will not.
     pub(crate) armed_for: AtomicI64,
     reading: AtomicBool,
+    /// None unless percentiles of them are wanted.
+    pub(crate) latencies: Option<Mutex<RecentLatencies>>,
     topic: Weak<Topic>,
 }
 
@@ -60,6 +63,7 @@ impl Channel {
         name: ChannelName,
         number: ChannelNumber,
         broker: Broker<Arc<Client>>,
+        latencies: Option<RecentLatencies>,
         topic: Weak<Topic>,
     ) -> Self {
         Self {
@@ -70,6 +74,7 @@ impl Channel {
             exiting: AtomicBool::new(false),
             armed_for: AtomicI64::new(i64::MAX),
             reading: AtomicBool::new(false),
+            latencies: latencies.map(Mutex::new),
             topic,
         }
     }

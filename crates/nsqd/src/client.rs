@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
-use nsq_proto::{ClientSettings, TopicName};
+use nsq_proto::ClientSettings;
 use parking_lot::Mutex;
 
+use crate::published::Published;
 use crate::signal::Signal;
 
 /// A TCP client, as `/stats` shows it and as its channel wakes it.
@@ -21,8 +22,7 @@ pub(crate) struct Client {
     /// The number of its [`nsq_proto::ClientState`].
     pub(crate) state: AtomicU8,
     pub(crate) counters: ClientCounters,
-    /// Messages published, by topic.
-    pub(crate) published: Mutex<Vec<(TopicName, u64)>>,
+    pub(crate) published: Mutex<Published>,
 }
 
 /// Counters of one connection; only its own task adds.
@@ -43,21 +43,8 @@ impl Client {
             has_greeted: AtomicBool::new(false),
             state: AtomicU8::new(0),
             counters: ClientCounters::default(),
-            published: Mutex::new(Vec::new()),
+            published: Mutex::default(),
         }
-    }
-
-    /// Counts messages that this client published.
-    pub(crate) fn count_published(&self, topic: &TopicName, count: u64) {
-        let mut published = self.published.lock();
-        match published.iter_mut().find(|(name, _)| name == topic) {
-            Some((_, total)) => *total += count,
-            None => published.push((topic.clone(), count)),
-        }
-    }
-
-    pub(crate) fn is_producer(&self) -> bool {
-        !self.published.lock().is_empty()
     }
 }
 

@@ -46,6 +46,11 @@ impl Clock {
         self.started + std::time::Duration::from_nanos(after)
     }
 
+    /// How long the process has run.
+    pub(crate) fn uptime(&self) -> std::time::Duration {
+        self.started.elapsed()
+    }
+
     /// When the process started: wall time in seconds.
     pub(crate) fn start_time(&self) -> i64 {
         self.started_ns / 1_000_000_000

@@ -1,6 +1,7 @@
 //! The HTTP endpoints.
 
 mod administer;
+mod debug;
 mod publish;
 mod stats;
 
@@ -29,7 +30,7 @@ pub(crate) struct Endpoints {
 
 /// The table of endpoints.
 pub(crate) fn routes() -> Vec<Route<Endpoints>> {
-    vec![
+    let mut routes = vec![
         get("/ping", ping).plain(),
         get("/live", live).plain(),
         get("/ready", ready).plain(),
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> Vec<Route<Endpoints>> {
         post("/pub", publish::publish).reads_body().unlogged(),
         post("/mpub", publish::publish_many).reads_body().unlogged(),
         get("/stats", stats::stats),
+        get("/metrics", stats::metrics).plain(),
         post("/topic/create", administer::create_topic),
         post("/topic/delete", administer::delete_topic),
         post("/topic/empty", administer::empty_topic),
@@ -47,7 +49,9 @@ pub(crate) fn routes() -> Vec<Route<Endpoints>> {
         post("/channel/empty", administer::empty_channel),
         post("/channel/pause", administer::pause_channel),
         post("/channel/unpause", administer::unpause_channel),
-    ]
+    ];
+    routes.extend(debug::routes());
+    routes
 }
 
 async fn ping(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {

@@ -67,6 +67,14 @@ impl Node {
         }
     }
 
+    /// Writes `nsqd.dat` for the first time, whatever is in it.
+    pub(crate) fn begin_metadata(&self) -> io::Result<()> {
+        let mut file = self.metadata.file.lock();
+        self.topics().iter().for_each(|topic| file.set(&meta(topic)));
+        self.metadata.set_quiet(false);
+        file.store(&*self.disk, &self.data_path)
+    }
+
     /// Writes `nsqd.dat` as the topics and channels are now. Who waits here for somebody else's
     /// write finds that one more does for all who waited.
     pub(crate) fn store_metadata(&self) -> io::Result<()> {

@@ -22,6 +22,7 @@ use crate::handles::Handles;
 use crate::health::Health;
 use crate::keeper::{self, Keeper};
 use crate::metadata::MetadataKeeper;
+use crate::meters::Meters;
 use crate::options::Options;
 use crate::restore;
 use crate::space::DiskSpace;
@@ -44,6 +45,7 @@ pub struct Node {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) store: Store,
     pub(crate) health: Health,
+    pub(crate) meters: Meters,
     pub(crate) sweep: Sweep,
     pub(crate) keeper: Keeper,
     /// Leaves a worker thread free when the disk holds up all publishers.
@@ -98,6 +100,7 @@ impl Node {
             disk,
             store,
             health,
+            meters: Meters::default(),
             sweep: Sweep::default(),
             keeper: Keeper::default(),
             append_permits: Semaphore::new(append_permits),
@@ -127,9 +130,7 @@ impl Node {
                 self.load_topic(&name, None)?;
             }
         }
-        self.metadata.set_quiet(false);
-        self.topics().iter().for_each(|topic| self.metadata_changed(&topic.name));
-        self.store_metadata()
+        self.begin_metadata()
             .map_err(|error| anyhow::anyhow!("failed to persist metadata - {error}"))
     }
 

@@ -62,8 +62,8 @@ pub(crate) fn topic(
         learn(&mut channel.checkpoint, &recovered.deferred, gate);
         let options = topic.channel_options(&channel.name);
         let broker = BrokerChannel::restore(&channel.checkpoint, start, gate, options);
-        let me = Arc::downgrade(&topic);
-        let channel = Arc::new(Channel::new(channel.name, number, broker, me));
+        let (latencies, me) = (topic.no_latencies(), Arc::downgrade(&topic));
+        let channel = Arc::new(Channel::new(channel.name, number, broker, latencies, me));
         if recorded.contains(&number) {
             channel.set_recorded();
         }

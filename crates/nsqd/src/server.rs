@@ -21,6 +21,7 @@ use crate::driver::Driver;
 use crate::http;
 use crate::node::{Node, data_path};
 use crate::options::Options;
+use crate::statsd;
 
 /// How long connections may take to end when the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -112,9 +113,11 @@ impl Server {
             async move { node.keeper.run().await }
         });
         background.spawn(Arc::clone(&node).keep_metadata());
+        background.spawn(statsd::push_all(Arc::clone(&node), ports.http));
         let serving_http = http.map(|listener| {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
             let router = Router::new(state, node.log.clone(), http::routes());
+            let router = router.metered(Arc::clone(&node.meters.http));
             let (shutdown, most) = (shutdown.clone(), node.handles.http);
             tokio::spawn(serve("HTTP", listener, Arc::new(router), shutdown, most))
         });
@@ -193,6 +196,7 @@ async fn serve_connection(node: Arc<Node>, stream: TcpStream, client: Arc<Client
             return node.log.error(format_args!("TCP: client({peer}) - {error}"));
         }
     };
+    let _open = node.meters.tcp.accept();
     node.log.info(format_args!("TCP: new client({peer})"));
     node.clients.lock().insert(number, Arc::clone(&client));
     let registered = Registered { node: &node, number };

@@ -112,7 +112,7 @@ fn sync(topic: &Topic) {
     let Some(log) = topic.backing.disk() else {
         return topic.syncer.finish(Ok(Sequence(u64::MAX)));
     };
-    let synced = log.sync();
+    let synced = topic.node.meters.syncs.time(|| log.sync());
     // The state of the channels is no more durable than the messages, but no less either.
     // With --sync-every=1 a new channel is synced when it is recorded, and losing the rest
     // only delivers messages again: publishers need not wait for it.

@@ -21,6 +21,7 @@ use crate::backing::Backing;
 use crate::channel::{Channel, wake};
 use crate::client::{Client, add};
 use crate::keeper;
+use crate::latency::RecentLatencies;
 use crate::node::Node;
 use crate::space::Shortage;
 use crate::syncer::Syncer;
@@ -159,7 +160,11 @@ impl Topic {
             self.count(published, bytes);
             return Ok(Sequence(0));
         };
-        let appended = self.backing.append(block, count, timestamp_ns, due_ns);
+        let append = || self.backing.append(block, count, timestamp_ns, due_ns);
+        let appended = match &self.backing {
+            Backing::Log(_) => self.node.meters.appends.time(append),
+            Backing::Memory(_) => append(),
+        };
         self.node.health.note(&appended);
         let batch = appended?;
         self.count(published, bytes);
@@ -252,7 +257,8 @@ impl Topic {
         core.next_channel += 1;
         let start = core.broker.on_channel_created(!name.is_ephemeral());
         let broker = BrokerChannel::new(start, self.channel_options(name));
-        let channel = Arc::new(Channel::new(name.clone(), number, broker, self.me.clone()));
+        let (latencies, me) = (self.no_latencies(), self.me.clone());
+        let channel = Arc::new(Channel::new(name.clone(), number, broker, latencies, me));
         if self.journal.is_none() {
             channel.set_recorded();
         }
@@ -416,6 +422,14 @@ impl Topic {
             max_msg_timeout_ns: nanos(options.max_msg_timeout),
             seed: self.node.clock.wall_ns() as u64,
         }
+    }
+
+    /// What a new channel begins to record latencies with, if percentiles of them are wanted.
+    pub(crate) fn no_latencies(&self) -> Option<RecentLatencies> {
+        let options = &self.node.options;
+        let window = options.e2e_processing_latency_window_time;
+        let wanted = !options.e2e_processing_latency_percentiles.is_empty();
+        wanted.then(|| RecentLatencies::new(window, self.node.clock.wall_ns()))
     }
 
     /// Asks the keeper to look at this topic soon.

@@ -36,20 +36,21 @@ const NO_HOST: ReasonPhrase =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     body: Bytes,
-    is_json: bool,
+    /// Without one, text if there is a body.
+    content_type: Option<HeaderValue>,
 }
 
 impl Answer {
     /// Nothing to say.
     #[must_use]
     pub fn empty() -> Self {
-        Self { body: Bytes::new(), is_json: false }
+        Self { body: Bytes::new(), content_type: None }
     }
 
     /// Plain text. Empty text is like [`empty`](Self::empty).
     #[must_use]
     pub fn text(text: impl Into<Bytes>) -> Self {
-        Self { body: text.into(), is_json: false }
+        Self { body: text.into(), content_type: None }
     }
 
     /// A value as JSON.
@@ -59,7 +60,18 @@ impl Answer {
     /// `500 INTERNAL_ERROR` when the value has no JSON form.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> HandlerResult {
         let body = to_json(value).map_err(|_| Failure::internal())?;
-        Ok(Self { body: body.into(), is_json: true })
+        Ok(Self { body: body.into(), content_type: Some(JSON) })
+    }
+
+    /// A body in any other form.
+    ///
+    /// # Panics
+    ///
+    /// When `content_type` is no header value: it is written by us.
+    #[must_use]
+    pub fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let content_type = Some(HeaderValue::from_static(content_type));
+        Self { body: body.into(), content_type }
     }
 }
 
@@ -106,11 +118,8 @@ pub(super) fn of_handler(style: Style, result: HandlerResult) -> Wire {
 }
 
 fn success(style: Style, answer: Answer) -> Wire {
-    let content_type = match (answer.is_json, answer.body.is_empty()) {
-        (true, _) => Some(JSON),
-        (false, false) => Some(TEXT),
-        (false, true) => None,
-    };
+    let text = Some(TEXT).filter(|_| !answer.body.is_empty());
+    let content_type = answer.content_type.or(text);
     let mut response = Response::new(Full::new(answer.body));
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -22,13 +22,14 @@ use super::path::clean;
 use super::route::Style;
 use super::{Failure, HandlerResult, Peer, Request, Route};
 use crate::duration::DurationText;
-use crate::{LogLevel, Logger};
+use crate::{ConnectionMeter, LogLevel, Logger};
 
 /// A daemon's endpoints over its state `S`.
 pub struct Router<S> {
     state: Arc<S>,
     routes: Vec<Route<S>>,
     log: Logger,
+    connections: Arc<ConnectionMeter>,
 }
 
 /// What can be said about a path without an endpoint for the request's method.
@@ -44,7 +45,17 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Where two routes match, the first wins.
     #[must_use]
     pub fn new(state: Arc<S>, log: Logger, routes: Vec<Route<S>>) -> Self {
-        Self { state, routes, log }
+        Self { state, routes, log, connections: Arc::default() }
+    }
+
+    /// Counts the connections of its listeners with `meter`.
+    #[must_use]
+    pub fn metered(self, meter: Arc<ConnectionMeter>) -> Self {
+        Self { connections: meter, ..self }
+    }
+
+    pub(super) fn connections(&self) -> &Arc<ConnectionMeter> {
+        &self.connections
     }
 
     pub(super) fn log(&self) -> &Logger {

@@ -215,6 +215,7 @@ async fn serve_connection<S, T>(
     S: Send + Sync + 'static,
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let _open = router.connections().accept();
     let service = service_fn(|request| {
         let (router, connection) = (&router, &connection);
         async move {

@@ -280,15 +280,15 @@ impl<W: Clone> Channel<W> {
         }
     }
 
-    /// FIN.
-    pub fn finish(&mut self, key: ConsumerKey, sequence: Sequence) -> Result<(), NotHeld> {
-        self.land(key, sequence)?;
+    /// FIN. Returns when the message was published: nanoseconds since 1970.
+    pub fn finish(&mut self, key: ConsumerKey, sequence: Sequence) -> Result<i64, NotHeld> {
+        let slot = self.land(key, sequence)?;
         self.finished += 1;
         self.changes.dirty = true;
         if sequence >= self.cursor && self.is_durable() {
             self.done_ahead.insert(sequence, sequence.plus(1));
         }
-        Ok(())
+        Ok(slot.published_ns)
     }
 
     /// REQ without a delay: to the tail of the queue. Returns whom to wake.

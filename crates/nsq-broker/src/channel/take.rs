@@ -156,7 +156,8 @@ impl<W: Clone> Channel<W> {
         let Some(consumer) = self.consumers.get_mut(key.index()) else { return };
         let deadline_ns = now_ns.saturating_add(consumer.subscription.msg_timeout_ns);
         let attempts = delivery.attempts;
-        let slot = Slot { owner: key, attempts, deadline_ns, delivered_ns: now_ns };
+        let published_ns = delivery.batch.timestamp_ns;
+        let slot = Slot { owner: key, attempts, deadline_ns, delivered_ns: now_ns, published_ns };
         self.in_flight.insert(delivery.first, delivery.count, slot);
         consumer.launch(delivery.first, delivery.count, deadline_ns);
         let delivered = match consumer.subscription.proximity {

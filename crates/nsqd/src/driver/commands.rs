@@ -156,7 +156,7 @@ impl Driver {
         for _ in 0..commands {
             self.output.extend_from_slice(frame::OK);
         }
-        self.client.count_published(&topic_name, u64::from(messages));
+        self.client.published.lock().add(&topic_name, u64::from(messages));
         Ok(())
     }
 
@@ -177,6 +177,8 @@ impl Driver {
             return;
         }
         let mut finished = 0;
+        let latencies = subscribed.channel.latencies.as_ref();
+        let mut published = Vec::new();
         let mut broker = subscribed.channel.broker.lock();
         for id in self.pending.finishes.drain(..) {
             let place = subscribed.ids.sequence_of(&subscribed.topic, id);
@@ -185,7 +187,10 @@ impl Driver {
                 None => Err(Held::NotInFlight),
             };
             match result {
-                Ok(()) => finished += 1,
+                Ok(published_ns) => {
+                    finished += 1;
+                    published.extend(latencies.map(|_| published_ns));
+                }
                 Err(why) => {
                     let error = ProtocolError::fin_failed(id, reason(why));
                     frame::error(&mut self.output, &error);
@@ -193,6 +198,9 @@ impl Driver {
             }
         }
         drop(broker);
+        if let Some(latencies) = latencies {
+            latencies.lock().record(self.node.clock.wall_ns(), &published);
+        }
         add(&self.client.counters.finished, finished);
         subscribed.topic.touch();
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, publish, publish_many};
+use crate::support::{Daemon, is_original, publish, publish_many};
 
 const LATENCY: &str = r#""e2e_processing_latency":{"count":0,"percentiles":null}"#;
 const NO_TLS: &str = r#""tls":false,"tls_cipher_suite":"","tls_version":"","tls_negotiated_protocol":"","tls_negotiated_protocol_is_mutual":false"#;
@@ -193,8 +193,13 @@ fn producers_show_what_they_published() {
     };
     assert_eq!(producer("&topic=a")["pub_counts"], json!([{"topic":"a","count":1}]));
     assert_eq!(producer("&topic=b")["pub_counts"], json!([{"topic":"b","count":1}]));
-    // One element at most, even if the client published to several topics.
-    assert_eq!(producer("")["pub_counts"].as_array().map(Vec::len), Some(1));
+    let all = producer("")["pub_counts"].clone();
+    if is_original() {
+        // One at most, even if the client published to several topics.
+        assert_eq!(all.as_array().map(Vec::len), Some(1));
+    } else {
+        assert_eq!(all, json!([{"topic":"a","count":1}, {"topic":"b","count":1}]));
+    }
     // A client that never published to the topic is listed, without them.
     daemon.order("/topic/create?topic=c");
     assert!(!producer("&topic=c").as_object().unwrap().contains_key("pub_counts"));
