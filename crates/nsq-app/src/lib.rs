@@ -12,6 +12,6 @@ mod shutdown;
 mod signals;
 pub mod version;
 
-pub use log::{InvalidLogLevel, LogLevel, Logger};
+pub use log::{InvalidLogLevel, LogFormat, LogLevel, Logger};
 pub use shutdown::Shutdown;
 pub use signals::Signals;

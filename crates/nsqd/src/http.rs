@@ -1,12 +1,15 @@
 //! The HTTP endpoints.
 
 mod administer;
+mod config;
 mod publish;
 mod stats;
 
 use std::sync::Arc;
 
-use nsq_app::http::{Answer, Failure, HandlerResult, Query, Request, Route, StatusCode, get, post};
+use nsq_app::http::{
+    Answer, Failure, HandlerResult, Query, Request, Route, StatusCode, get, post, put,
+};
 use nsq_proto::{ChannelName, TopicName};
 
 use crate::channel::Channel;
@@ -45,6 +48,8 @@ pub(crate) fn routes() -> Vec<Route<Endpoints>> {
         post("/channel/empty", administer::empty_channel),
         post("/channel/pause", administer::pause_channel),
         post("/channel/unpause", administer::unpause_channel),
+        get("/config/:option", config::show),
+        put("/config/:option", config::change).reads_body(),
     ]
 }
 
