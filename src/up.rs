@@ -43,7 +43,11 @@ pub(crate) fn run(arguments: UpArgs) -> anyhow::Result<()> {
         let signals = Signals::catch()?;
         let server = Server::start(options, log.clone()).await?;
         welcome(&server, &data_path)?;
-        tokio::spawn(signals.run(log, shutdown.clone()));
+        let on_hang_up = {
+            let log = log.clone();
+            move || log.info(format_args!("SIGHUP: there is no configuration file to read again"))
+        };
+        tokio::spawn(signals.run(log, shutdown.clone(), on_hang_up));
         server.run(shutdown).await?;
         println!("stopped; everything is in {}", data_path.display());
         Ok(())

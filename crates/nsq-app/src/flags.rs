@@ -8,9 +8,11 @@
 //! A program declares each flag once, with [`flags!`](crate::flags!): name, configuration key,
 //! type, default and help are all read from that declaration.
 
+mod config_file;
 mod declare;
 mod error;
 mod integer;
+mod later;
 mod usage;
 mod value;
 
@@ -21,14 +23,18 @@ use std::time::SystemTime;
 
 use crate::local_time::LocalTime;
 
+pub use config_file::{ConfigError, Settings, changed_keys};
 pub use error::FlagError;
-pub use value::{FlagValue, ValueError};
+pub use later::{Accepted, LaterFlag};
+pub use value::{ConfigFault, ConfigValue, FlagValue, IgnoredNumber, ValueError};
 
 /// Options that can be given as flags. Implemented by [`flags!`](crate::flags!); `default()` is
 /// what holds when nothing is given.
 pub trait FlagSet: Default + 'static {
     /// All flags, in order of declaration.
     const FLAGS: &'static [Flag<Self>];
+    /// Options that are known and refused because their feature does not exist yet.
+    const LATER: &'static [LaterFlag] = &[];
 }
 
 /// One declared flag of the options `O`.
@@ -43,10 +49,18 @@ pub struct Flag<O> {
     pub type_word: &'static str,
     /// Whether the flag alone means `true`, and a value needs `=`.
     pub is_boolean: bool,
+    /// Whether a bare number behind the flag belongs to it although it is a boolean.
+    pub tolerates_number: bool,
+    /// Why it does nothing, if it is only read for the sake of old command lines and files.
+    pub without_effect: Option<&'static str>,
     /// Takes the text of one occurrence.
     pub set: fn(&mut O, &str) -> Result<(), ValueError>,
+    /// Takes the value in a configuration file; see [`FlagValue::set_config`].
+    pub set_config: fn(&mut O, &toml::Value) -> Result<Option<String>, ConfigFault>,
     /// The default as the usage text shows it; `None` if it is the zero value.
     pub default_text: fn(&O) -> Option<String>,
+    /// The value as `/config/<key>` shows it.
+    pub config_value: fn(&O) -> ConfigValue,
 }
 
 /// A command line that was understood.
@@ -54,7 +68,9 @@ pub struct Flag<O> {
 pub struct CommandLine<O> {
     /// Defaults overlaid with what was given.
     pub options: O,
-    /// From the first argument that is no flag on. The daemons ignore it, and should say so.
+    /// The names of the flags that were given: they win over the configuration file.
+    pub given: Vec<&'static str>,
+    /// From the first argument that is no flag on. The daemons ignore it, and say so.
     pub rest: Vec<String>,
 }
 
@@ -67,30 +83,35 @@ pub fn parse<O: FlagSet>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<CommandLine<O>, FlagError> {
     let mut arguments = arguments.into_iter().map(text).peekable();
-    let mut options = O::default();
+    let (mut options, mut given) = (O::default(), Vec::new());
     while let Some(argument) = arguments.next_if(starts_flag) {
         let argument = argument?;
         if argument == "--" {
             break;
         }
         let (name, value) = split(&argument)?;
-        let flag = find::<O>(name)?;
+        let known = find::<O>(name)?;
         let value = match value {
             Some(value) => value.to_owned(),
-            None if flag.is_boolean => "true".to_owned(),
+            None if known.is_boolean() => {
+                // The number of an old `--worker-id 5`.
+                arguments.next_if(|next| known.tolerates_number() && is_number(next));
+                "true".to_owned()
+            }
             None => arguments.next().ok_or_else(|| FlagError::NeedsValue(name.to_owned()))??,
         };
-        (flag.set)(&mut options, &value).map_err(|reason| match reason {
-            ValueError::FatalLine(line) => FlagError::FatalLine(line),
-            reason => FlagError::InvalidValue {
-                name: name.to_owned(),
-                value,
-                is_boolean: flag.is_boolean,
-                reason,
-            },
-        })?;
+        match known {
+            Known::Flag(flag) => {
+                (flag.set)(&mut options, &value).map_err(|reason| refusal(flag, value, reason))?;
+                given.push(flag.name);
+            }
+            Known::Later(later) if later.accepts(&value) => {}
+            Known::Later(&LaterFlag { name, needs, .. }) => {
+                return Err(FlagError::NotYet { name, needs });
+            }
+        }
     }
-    Ok(CommandLine { options, rest: arguments.collect::<Result<_, _>>()? })
+    Ok(CommandLine { options, given, rest: arguments.collect::<Result<_, _>>()? })
 }
 
 /// Reads the arguments of this process for `program`. When they ask for help or are wrong,
@@ -108,7 +129,8 @@ pub fn parse_process_arguments<O: FlagSet>(program: &str) -> Result<CommandLine<
     })
 }
 
-/// Writes what a user sees: the error's line, then the usage text.
+/// Writes what a user sees: the usage text if that was asked for, else Go's line on what is wrong.
+/// Go writes the usage text behind it, which is so long that the line is scrolled away.
 ///
 /// # Errors
 ///
@@ -125,7 +147,7 @@ pub fn explain<O: FlagSet>(
             LocalTime::system().append_date(SystemTime::now(), &mut date);
             writeln!(out, "{date} {line}")
         }
-        error => write!(out, "{error}\n{}", usage::text::<O>(program)),
+        error => writeln!(out, "{error}\nrun '{program} --help' for the flags"),
     }
 }
 
@@ -153,9 +175,46 @@ fn split(argument: &str) -> Result<(&str, Option<&str>), FlagError> {
     })
 }
 
-fn find<O: FlagSet>(name: &str) -> Result<&'static Flag<O>, FlagError> {
-    O::FLAGS.iter().find(|flag| flag.name == name).ok_or_else(|| match name {
+/// What a name on the command line can stand for.
+enum Known<O: 'static> {
+    Flag(&'static Flag<O>),
+    Later(&'static LaterFlag),
+}
+
+impl<O> Known<O> {
+    fn is_boolean(&self) -> bool {
+        match self {
+            Self::Flag(flag) => flag.is_boolean,
+            Self::Later(later) => later.is_boolean(),
+        }
+    }
+
+    fn tolerates_number(&self) -> bool {
+        matches!(self, Self::Flag(flag) if flag.tolerates_number)
+    }
+}
+
+fn find<O: FlagSet>(name: &str) -> Result<Known<O>, FlagError> {
+    if let Some(flag) = O::FLAGS.iter().find(|flag| flag.name == name) {
+        return Ok(Known::Flag(flag));
+    }
+    if let Some(later) = O::LATER.iter().find(|later| later.name == name) {
+        return Ok(Known::Later(later));
+    }
+    Err(match name {
         "h" | "help" => FlagError::HelpAsked,
         _ => FlagError::NotDefined(name.to_owned()),
     })
+}
+
+fn refusal<O>(flag: &Flag<O>, value: String, reason: ValueError) -> FlagError {
+    let (name, is_boolean) = (flag.name.to_owned(), flag.is_boolean);
+    match reason {
+        ValueError::FatalLine(line) => FlagError::FatalLine(line),
+        reason => FlagError::InvalidValue { name, value, is_boolean, reason },
+    }
+}
+
+fn is_number(argument: &Result<String, FlagError>) -> bool {
+    argument.as_ref().is_ok_and(|text| integer::parse(text).is_ok())
 }

@@ -14,6 +14,6 @@ mod signals;
 pub mod version;
 
 pub use connection_meter::{ConnectionMeter, OpenConnection};
-pub use log::{InvalidLogLevel, LogLevel, Logger};
+pub use log::{InvalidLogLevel, LogFormat, LogLevel, Logger};
 pub use shutdown::Shutdown;
 pub use signals::Signals;

@@ -56,9 +56,18 @@ impl LocalTime {
     /// `2026-11-22T18:22:18Z` or `2026-11-22T19:22:18+01:00`: RFC 3339 in whole seconds.
     #[must_use]
     pub fn rfc3339(&self, moment: SystemTime) -> String {
+        self.formatted(moment, "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S%:z")
+    }
+
+    /// The same with microseconds: `2026-11-22T18:20:10.259529Z`.
+    #[must_use]
+    pub fn rfc3339_microseconds(&self, moment: SystemTime) -> String {
+        self.formatted(moment, "%Y-%m-%dT%H:%M:%S.%6fZ", "%Y-%m-%dT%H:%M:%S.%6f%:z")
+    }
+
+    fn formatted(&self, moment: SystemTime, utc: &str, other: &str) -> String {
         let zoned = timestamp(moment).to_zoned(self.zone.clone());
-        let format =
-            if zoned.offset().is_zero() { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%:z" };
+        let format = if zoned.offset().is_zero() { utc } else { other };
         zoned.strftime(format).to_string()
     }
 }
@@ -112,5 +121,9 @@ mod tests {
     fn rfc3339_names_the_offset() {
         assert_eq!(LocalTime::utc().rfc3339(moment()), "2026-11-22T18:20:10Z");
         assert_eq!(berlin().rfc3339(moment()), "2026-11-22T19:20:10+01:00");
+        let precise = LocalTime::utc().rfc3339_microseconds(moment());
+        assert_eq!(precise, "2026-11-22T18:20:10.259529Z");
+        let precise = berlin().rfc3339_microseconds(moment());
+        assert_eq!(precise, "2026-11-22T19:20:10.259529+01:00");
     }
 }

@@ -4,7 +4,14 @@
 //! [nsqd] 2026/11/22 18:20:10.259529 INFO: TOPIC(orders): created
 //! <prefix>YYYY/MM/DD HH:MM:SS.microseconds LEVEL: text
 //! ```
+//!
+//! or as JSON:
+//!
+//! ```text
+//! {"time":"2026-11-22T18:20:10.259529Z","level":"info","program":"nsqd","message":"text"}
+//! ```
 
+mod format;
 mod level;
 
 use std::fmt;
@@ -15,6 +22,9 @@ use std::time::SystemTime;
 
 use crate::local_time::LocalTime;
 
+use format::Event;
+
+pub use format::LogFormat;
 pub use level::{InvalidLogLevel, LogLevel};
 
 /// Writes log lines. Clones are cheap and share the level.
@@ -25,6 +35,7 @@ pub struct Logger {
 
 struct Shared {
     prefix: String,
+    format: LogFormat,
     threshold: AtomicU8,
     time: LocalTime,
     output: Mutex<Box<dyn Write + Send>>,
@@ -34,10 +45,16 @@ impl Logger {
     /// Writes to standard error in local time. `prefix` is used verbatim, its blank included.
     #[must_use]
     pub fn to_stderr(prefix: &str, level: LogLevel) -> Self {
-        Self::new(prefix, level, LocalTime::system(), Box::new(io::stderr()))
+        Self::to_stderr_as(LogFormat::Text, prefix, level)
     }
 
-    /// Writes to `output`, one call per line.
+    /// The same in another form than text.
+    #[must_use]
+    pub fn to_stderr_as(format: LogFormat, prefix: &str, level: LogLevel) -> Self {
+        Self::with(format, prefix, level, LocalTime::system(), Box::new(io::stderr()))
+    }
+
+    /// Writes text to `output`, one call per line.
     #[must_use]
     pub fn new(
         prefix: &str,
@@ -45,14 +62,31 @@ impl Logger {
         time: LocalTime,
         output: Box<dyn Write + Send>,
     ) -> Self {
+        Self::with(LogFormat::Text, prefix, level, time, output)
+    }
+
+    fn with(
+        format: LogFormat,
+        prefix: &str,
+        level: LogLevel,
+        time: LocalTime,
+        output: Box<dyn Write + Send>,
+    ) -> Self {
+        let (prefix, output) = (prefix.to_owned(), Mutex::new(output));
         let threshold = AtomicU8::new(level.number());
-        let output = Mutex::new(output);
-        Self { shared: Arc::new(Shared { prefix: prefix.to_owned(), threshold, time, output }) }
+        Self { shared: Arc::new(Shared { prefix, format, threshold, time, output }) }
     }
 
     /// Changes, for all clones and at once, the lowest level that is written.
     pub fn change_level(&self, level: LogLevel) {
         self.shared.threshold.store(level.number(), Ordering::Relaxed);
+    }
+
+    /// The lowest level that is written.
+    #[must_use]
+    pub fn level(&self) -> LogLevel {
+        let number = self.shared.threshold.load(Ordering::Relaxed);
+        LogLevel::of_number(number).expect("only levels are stored")
     }
 
     /// Whether lines of `level` are written. Worth asking where a line is costly to put together.
@@ -99,7 +133,11 @@ impl Logger {
     }
 
     fn write(&self, moment: SystemTime, level: LogLevel, text: fmt::Arguments<'_>) {
-        let line = line(&self.shared.prefix, &self.shared.time, moment, level, text);
+        let event = Event { prefix: &self.shared.prefix, moment, level, text };
+        let line = match self.shared.format {
+            LogFormat::Text => event.text_line(&self.shared.time),
+            LogFormat::Json => event.json_line(&self.shared.time),
+        };
         // The output is valid whatever a panicking writer left behind: keep logging.
         let mut output = self.shared.output.lock().unwrap_or_else(PoisonError::into_inner);
         if output.write_all(line.as_bytes()).is_err() {
@@ -114,37 +152,9 @@ impl fmt::Debug for Logger {
     }
 }
 
-/// Puts one line together. Line breaks in the text, which may come from a client, are shown as
-/// `\n` and `\r`: one event is one line, and nobody can forge another.
-fn line(
-    prefix: &str,
-    time: &LocalTime,
-    moment: SystemTime,
-    level: LogLevel,
-    text: fmt::Arguments<'_>,
-) -> String {
-    let mut line = String::with_capacity(128);
-    line.push_str(prefix);
-    time.append_log_date(moment, &mut line);
-    line.push(' ');
-    line.push_str(level.label());
-    line.push_str(": ");
-    let text_start = line.len();
-    if fmt::write(&mut line, text).is_err() {
-        line.push_str("(a part of this line failed to format)");
-    }
-    if line[text_start..].contains(['\n', '\r']) {
-        let text = line[text_start..].replace('\n', "\\n").replace('\r', "\\r");
-        line.replace_range(text_start.., &text);
-    }
-    line.push('\n');
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
@@ -162,35 +172,6 @@ mod tests {
         }
     }
 
-    fn check_line(level: LogLevel, text: &str, expected: &str) {
-        let moment = SystemTime::UNIX_EPOCH + Duration::new(1_795_371_610, 259_529_000);
-        let line = line("[nsqd] ", &LocalTime::utc(), moment, level, format_args!("{text}"));
-        assert_eq!(line, expected);
-    }
-
-    #[test]
-    fn lines_have_go_nsqs_form() {
-        let version = "nsqd v1.3.0 (built w/go1.27.3)";
-        check_line(
-            LogLevel::Info,
-            version,
-            "[nsqd] 2026/11/22 18:20:10.259529 INFO: nsqd v1.3.0 (built w/go1.27.3)\n",
-        );
-        check_line(LogLevel::Debug, "x", "[nsqd] 2026/11/22 18:20:10.259529 DEBUG: x\n");
-        check_line(LogLevel::Warning, "x", "[nsqd] 2026/11/22 18:20:10.259529 WARNING: x\n");
-        check_line(LogLevel::Error, "x", "[nsqd] 2026/11/22 18:20:10.259529 ERROR: x\n");
-        check_line(LogLevel::Fatal, "", "[nsqd] 2026/11/22 18:20:10.259529 FATAL: \n");
-    }
-
-    #[test]
-    fn a_text_cannot_forge_a_second_line() {
-        check_line(
-            LogLevel::Info,
-            "a\r\n[nsqd] b\n",
-            "[nsqd] 2026/11/22 18:20:10.259529 INFO: a\\r\\n[nsqd] b\\n\n",
-        );
-    }
-
     #[test]
     fn the_level_decides_and_can_change() {
         let (calls, written) = mpsc::channel();
@@ -200,6 +181,7 @@ mod tests {
         log.debug(format_args!("hidden"));
         log.info(format_args!("a{}", 1));
         clone.change_level(LogLevel::Error);
+        assert_eq!(log.level(), LogLevel::Error);
         log.warning(format_args!("hidden"));
         log.fatal(format_args!("b"));
         clone.change_level(LogLevel::Debug);

@@ -3,7 +3,7 @@
 //! | signal | effect |
 //! |---|---|
 //! | SIGINT, SIGTERM | orderly stop; further ones are ignored meanwhile |
-//! | SIGHUP | logged, ignored: Go NSQ dies of it and saves nothing |
+//! | SIGHUP | the daemon reads its configuration again; Go NSQ dies of it and saves nothing |
 //! | SIGUSR1, SIGUSR2 | ignored |
 //!
 //! SIGPIPE is already ignored by Rust's start-up; everything else keeps its default.
@@ -43,12 +43,13 @@ impl Signals {
 
     /// Turns signals into `shutdown` for as long as the process lives; run it as a task. The
     /// handlers stay in place if it is dropped, so a second SIGTERM never cuts a stop short.
-    pub async fn run(mut self, log: Logger, shutdown: Shutdown) {
+    /// Calls `on_hang_up` for each SIGHUP; signals that come meanwhile wait, so it must not.
+    pub async fn run(mut self, log: Logger, shutdown: Shutdown, mut on_hang_up: impl FnMut()) {
         loop {
             tokio::select! {
                 Some(()) = self.interrupt.recv() => stop("SIGINT", &log, &shutdown),
                 Some(()) = self.terminate.recv() => stop("SIGTERM", &log, &shutdown),
-                Some(()) = self.hang_up.recv() => log.warning(format_args!("ignoring SIGHUP")),
+                Some(()) = self.hang_up.recv() => on_hang_up(),
                 Some(()) = self.user_1.recv() => {}
                 Some(()) = self.user_2.recv() => {}
                 else => return,

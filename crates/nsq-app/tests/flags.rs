@@ -1,10 +1,11 @@
-//! Command lines as a user types them. Error lines and the usage text are those of nsqd 1.3.0.
+//! Command lines as a user types them. Error lines and the usage text are those of nsqd 1.3.0, but
+//! for flags that Go NSQ does not have.
 
 use std::ffi::OsString;
 use std::time::Duration;
 
 use nsq_app::LogLevel;
-use nsq_app::flags::{self, CommandLine, FlagError, FlagSet};
+use nsq_app::flags::{self, Accepted, CommandLine, FlagError, FlagSet, IgnoredNumber, LaterFlag};
 
 nsq_app::flags! {
     /// One flag of each type nsqd has.
@@ -32,7 +33,24 @@ nsq_app::flags! {
         "snappy" => snappy: bool = true;
         /// print version string
         "version", no key => version: bool = false;
+        /// deprecated
+        "worker-id", no key, without effect "deprecated"
+            => worker_id: IgnoredNumber = IgnoredNumber;
+        /// goroutines
+        "queue-scan-worker-pool-max", without effect "nothing is scanned"
+            => queue_scan_worker_pool_max: u64 = 4;
     }
+    later LATER;
+}
+
+const LATER: &[LaterFlag] = &[
+    later("tls-cert", "tls_cert", Accepted::Empty),
+    later("tls-required", "tls_required", Accepted::False),
+    later("https-address", "https_address", Accepted::Any),
+];
+
+const fn later(name: &'static str, config_key: &'static str, accepted: Accepted) -> LaterFlag {
+    LaterFlag { name, config_key, accepted, needs: "TLS" }
 }
 
 fn read(arguments: &[&str]) -> Result<CommandLine<Options>, FlagError> {
@@ -141,6 +159,62 @@ fn errors_have_gos_first_line() {
 }
 
 #[test]
+fn flags_of_features_that_are_not_there_are_refused_unless_they_are_off() {
+    for arguments in [
+        ["-tls-cert="].as_slice(),
+        &["-tls-cert", "", "-tls-required=false", "-https-address=x:1"],
+        &["--tls-required=0", "--https-address", ""],
+    ] {
+        check(arguments, Options::default(), &[]);
+    }
+    for (arguments, name) in [
+        (["-tls-cert=a"].as_slice(), "tls-cert"),
+        (&["--tls-cert", "a"], "tls-cert"),
+        (&["-tls-required"], "tls-required"),
+        (&["-tls-required", "false"], "tls-required"),
+        (&["-tls-required=tcp-https"], "tls-required"),
+    ] {
+        let line = format!("--{name} needs TLS, which this version does not have yet: remove it");
+        check_refused(arguments, &line);
+    }
+    check_refused(&["-https-address"], "flag needs an argument: -https-address");
+}
+
+#[test]
+fn an_old_worker_id_does_not_swallow_the_rest_of_the_line() {
+    let expected = || Options { node_id: 7, ..Options::default() };
+    for arguments in [
+        ["--worker-id", "--node-id=7"].as_slice(),
+        &["--worker-id=5", "--node-id=7"],
+        &["--worker-id", "5", "--node-id=7"],
+        &["--node-id=7", "--worker-id", "5"],
+    ] {
+        check(arguments, expected(), &[]);
+    }
+    check(&["--node-id=7", "--worker-id", "x"], expected(), &["x"]);
+}
+
+#[test]
+fn what_is_given_in_vain_is_warned_of() {
+    for (arguments, expected) in [
+        (["-node-id=1", "-tls-cert="].as_slice(), [].as_slice()),
+        (&["-worker-id=1"], &["--worker-id has no effect: deprecated"]),
+        (
+            &["-queue-scan-worker-pool-max=1"],
+            &["--queue-scan-worker-pool-max has no effect: nothing is scanned"],
+        ),
+        (
+            &["-snappy", "false", "-x"],
+            &["ignored on the command line, for it is no flag: false -x"],
+        ),
+        (&["--", "a"], &["ignored on the command line, for it is no flag: a"]),
+    ] {
+        let settings = read(arguments).expect("understood").settings("").expect("no file");
+        assert_eq!(settings.warnings, expected, "{arguments:?}");
+    }
+}
+
+#[test]
 fn help_and_bad_percentiles_have_their_own_exit_codes() {
     for arguments in [["-h"], ["--help"], ["-help=x"]] {
         let error = read(&arguments).expect_err("help was asked for");
@@ -179,23 +253,27 @@ Usage of nsqd:
     \tnumber of messages to keep in memory (per topic/channel) (default 10000)
   -node-id int
     \tunique part for message IDs
+  -queue-scan-worker-pool-max int
+    \tgoroutines (default 4)
   -snappy
     \tenable snappy feature negotiation (client compression) (default true)
   -sync-timeout duration
     \tduration of time per diskqueue fsync (default 2s)
   -version
     \tprint version string
+  -worker-id
+    \tdeprecated
 ";
     assert_eq!(String::from_utf8(shown).expect("UTF-8"), expected);
 }
 
 #[test]
-fn an_error_is_followed_by_the_usage() {
+fn an_error_is_one_line_and_where_to_look() {
     let mut shown = Vec::new();
     let error = FlagError::NotDefined("x".into());
     flags::explain::<Options>("nsqd", &error, &mut shown).expect("a Vec takes all");
-    let shown = String::from_utf8(shown).expect("UTF-8");
-    assert!(shown.starts_with("flag provided but not defined: -x\nUsage of nsqd:\n  -data-path"));
+    let expected = "flag provided but not defined: -x\nrun 'nsqd --help' for the flags\n";
+    assert_eq!(String::from_utf8(shown).expect("UTF-8"), expected);
 }
 
 #[test]

@@ -27,14 +27,18 @@ async fn only_sigterm_and_sigint_stop_and_only_once() {
     let log = Logger::new("", LogLevel::Debug, LocalTime::utc(), Box::new(Lines(lines)));
     let shutdown = Shutdown::new();
     let signals = Signals::catch().expect("handlers are free");
-    let task = tokio::spawn(signals.run(log, shutdown.clone()));
+    let hang_up = {
+        let log = log.clone();
+        move || log.info(format_args!("hung up"))
+    };
+    let task = tokio::spawn(signals.run(log, shutdown.clone(), hang_up));
     let send = |signal| kill_process(getpid(), signal).expect("we may signal ourselves");
     let mut line = async || written.recv().await.expect("a line");
 
     send(Signal::USR1);
     send(Signal::USR2);
     send(Signal::HUP);
-    assert!(line().await.ends_with("WARNING: ignoring SIGHUP\n"));
+    assert!(line().await.ends_with("INFO: hung up\n"));
     assert!(!shutdown.has_begun());
 
     send(Signal::TERM);

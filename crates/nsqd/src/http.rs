@@ -1,13 +1,16 @@
 //! The HTTP endpoints.
 
 mod administer;
+mod config;
 mod debug;
 mod publish;
 mod stats;
 
 use std::sync::Arc;
 
-use nsq_app::http::{Answer, Failure, HandlerResult, Query, Request, Route, StatusCode, get, post};
+use nsq_app::http::{
+    Answer, Failure, HandlerResult, Query, Request, Route, StatusCode, get, post, put,
+};
 use nsq_proto::{ChannelName, TopicName};
 
 use crate::channel::Channel;
@@ -49,6 +52,8 @@ pub(crate) fn routes() -> Vec<Route<Endpoints>> {
         post("/channel/empty", administer::empty_channel),
         post("/channel/pause", administer::pause_channel),
         post("/channel/unpause", administer::unpause_channel),
+        get("/config/:option", config::show),
+        put("/config/:option", config::change).reads_body(),
     ];
     routes.extend(debug::routes());
     routes

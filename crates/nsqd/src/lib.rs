@@ -20,6 +20,7 @@ mod options;
 mod pending;
 mod process;
 mod published;
+mod reload;
 mod restore;
 mod server;
 mod signal;
@@ -32,10 +33,12 @@ mod topic;
 
 use std::process::ExitCode;
 
-use nsq_app::{Logger, Shutdown, Signals};
+use nsq_app::flags::{CommandLine, Settings};
+use nsq_app::{LogLevel, Logger, Shutdown, Signals};
 
 pub use node::Node;
 pub use options::{InvalidOptions, Options};
+pub use reload::Reload;
 pub use server::Server;
 
 /// The fewest worker threads: the disk may hold up all but one of them while that one goes on.
@@ -53,16 +56,29 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 /// What the program `nsqd` does.
 pub fn main() -> ExitCode {
-    let options = match nsq_app::flags::parse_process_arguments::<Options>("nsqd") {
-        Ok(line) => line.options,
+    let line = match nsq_app::flags::parse_process_arguments::<Options>("nsqd") {
+        Ok(line) => line,
         Err(code) => return code,
     };
-    if options.version {
+    if line.options.version {
         println!("{}", nsq_app::version::line("nsqd"));
         return ExitCode::SUCCESS;
     }
-    let log = Logger::to_stderr(&options.log_prefix, options.log_level);
-    match run(options, log.clone()) {
+    let Settings { options, warnings } = match line.settings(&line.options.config) {
+        Ok(settings) => settings,
+        Err(error) => {
+            // What the file says about the log is not known, so the prefix is the default.
+            let prefix = Options::default().log_prefix;
+            let log = Logger::to_stderr_as(line.options.log_format, &prefix, LogLevel::Fatal);
+            log.fatal(format_args!("{error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let log = Logger::to_stderr_as(options.log_format, &options.log_prefix, options.log_level);
+    for warning in warnings {
+        log.warning(format_args!("{warning}"));
+    }
+    match run(line, options, log.clone()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.fatal(format_args!("{}", chain(&error)));
@@ -71,12 +87,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options, log: Logger) -> anyhow::Result<()> {
+fn run(line: CommandLine<Options>, options: Options, log: Logger) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let shutdown = Shutdown::new();
         let signals = Signals::catch()?;
+        let reload = Reload::new(line, options.clone(), log.clone());
         let server = Server::start(options, log.clone()).await?;
-        tokio::spawn(signals.run(log, shutdown.clone()));
+        tokio::spawn(signals.run(log, shutdown.clone(), move || reload.run()));
         server.run(shutdown).await
     })
 }

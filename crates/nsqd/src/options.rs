@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use nsq_app::LogLevel;
+use nsq_app::flags::{Accepted, IgnoredNumber, LaterFlag};
+use nsq_app::{LogFormat, LogLevel};
 use nsq_proto::{IdentifyLimits, Limits, Topology};
 use thiserror::Error;
 
@@ -15,10 +16,20 @@ nsq_app::flags! {
     pub struct Options {
         /// print version string
         "version", no key => version: bool = false;
+        /// path to a configuration file in TOML
+        "config", no key => config: String = String::new();
+        /// deprecated, see --log-level
+        "verbose", no key, without effect "deprecated in NSQ, see --log-level"
+            => verbose: bool = false;
+        /// deprecated, see --node-id
+        "worker-id", no key, without effect "deprecated in NSQ, see --node-id"
+            => worker_id: IgnoredNumber = IgnoredNumber;
         /// set log verbosity: debug, info, warn, error, or fatal
         "log-level" => log_level: LogLevel = LogLevel::Info;
         /// log message prefix
         "log-prefix" => log_prefix: String = "[nsqd] ".to_owned();
+        /// form of log lines: text, or json for one JSON object a line
+        "log-format" => log_format: LogFormat = LogFormat::Text;
         /// unique part for message IDs, (int) in range [0,1024) (default is hash of hostname)
         "node-id", key "id" => node_id: i64 = i64::from(crate::host::default_node_id());
         /// <addr>:<port> to listen on for TCP clients
@@ -55,6 +66,14 @@ nsq_app::flags! {
         "sync-every" => sync_every: u64 = 2500;
         /// duration of time per fsync
         "sync-timeout" => sync_timeout: Duration = Duration::from_secs(2);
+        /// max concurrency for checking in-flight and deferred message timeouts
+        "queue-scan-worker-pool-max",
+            without effect "deadlines are kept exactly, no queue is scanned for them"
+            => queue_scan_worker_pool_max: u64 = 4;
+        /// number of channels to check per cycle (every 100ms) for in-flight and deferred timeouts
+        "queue-scan-selection-count",
+            without effect "deadlines are kept exactly, no queue is scanned for them"
+            => queue_scan_selection_count: u64 = 20;
         /// default duration to wait before auto-requeing a message
         "msg-timeout" => msg_timeout: Duration = Duration::from_secs(60);
         /// maximum duration before a message will timeout
@@ -102,7 +121,43 @@ nsq_app::flags! {
         "e2e-processing-latency-window-time"
             => e2e_processing_latency_window_time: Duration = Duration::from_secs(600);
     }
+    later LATER;
 }
+
+/// Options of Go NSQ that are refused until there is what they are for.
+const LATER: &[LaterFlag] = &[
+    later("lookupd-tcp-address", "nsqlookupd_tcp_addresses", Accepted::Empty, "nsqlookupd"),
+    later("auth-http-address", "auth_http_addresses", Accepted::Empty, "AUTH"),
+    // How to ask somebody who is never asked.
+    later("auth-http-request-method", "auth_http_request_method", Accepted::Any, "AUTH"),
+    later("http-client-connect-timeout", "http_client_connect_timeout", Accepted::Any, "AUTH"),
+    later("http-client-request-timeout", "http_client_request_timeout", Accepted::Any, "AUTH"),
+    // Go NSQ, too, uses this address only with a certificate.
+    later("https-address", "https_address", Accepted::Any, "TLS"),
+    later("tls-cert", "tls_cert", Accepted::Empty, "TLS"),
+    later("tls-key", "tls_key", Accepted::Empty, "TLS"),
+    later("tls-client-auth-policy", "tls_client_auth_policy", Accepted::Empty, "TLS"),
+    later("tls-root-ca-file", "tls_root_ca_file", Accepted::Empty, "TLS"),
+    later("tls-required", "tls_required", Accepted::False, "TLS"),
+    later("tls-min-version", "tls_min_version", Accepted::Empty, "TLS"),
+    later("deflate", "deflate", Accepted::False, "compression"),
+    later("max-deflate-level", "max_deflate_level", Accepted::Any, "compression"),
+    later("snappy", "snappy", Accepted::False, "compression"),
+];
+
+const fn later(
+    name: &'static str,
+    config_key: &'static str,
+    accepted: Accepted,
+    needs: &'static str,
+) -> LaterFlag {
+    LaterFlag { name, config_key, accepted, needs }
+}
+
+/// Sizes travel as signed 32-bit numbers.
+const SIZE_MAX: u64 = i32::MAX as u64 / 2;
+/// What fits a UDP packet over IPv4.
+const UDP_PAYLOAD_MAX: u64 = 65_507;
 
 /// An option with a value that nsqd cannot run with. The texts are Go NSQ's where it has one.
 #[derive(Debug, Error)]
@@ -116,6 +171,12 @@ pub enum InvalidOptions {
     /// A size that the protocol or the log format cannot express.
     #[error("--{0} must be at most {1}")]
     TooLarge(&'static str, u64),
+    /// Output buffers are flushed between these two times.
+    #[error("--min-output-buffer-timeout must be at most --max-output-buffer-timeout")]
+    OutputBufferTimeouts,
+    /// Not in (0, 1].
+    #[error("invalid E2E processing latency percentile: {0}")]
+    Percentile(f64),
 }
 
 impl Options {
@@ -129,15 +190,27 @@ impl Options {
             ("sync-every", self.sync_every, 1),
             ("max-msg-size", self.max_msg_size, 1),
             ("max-body-size", self.max_body_size, 9),
+            ("max-rdy-count", u64::from(self.max_rdy_count), 1),
+            ("statsd-udp-packet-size", self.statsd_udp_packet_size, 1),
         ];
         if let Some(&(name, _, least)) = least.iter().find(|(_, value, least)| value < least) {
             return Err(InvalidOptions::TooSmall(name, least));
         }
-        // Sizes travel as signed 32-bit numbers.
-        let most = i32::MAX as u64 / 2;
-        let sizes = [("max-msg-size", self.max_msg_size), ("max-body-size", self.max_body_size)];
-        match sizes.iter().find(|(_, value)| *value > most) {
-            Some(&(name, _)) => Err(InvalidOptions::TooLarge(name, most)),
+        let most = [
+            ("max-msg-size", self.max_msg_size, SIZE_MAX),
+            ("max-body-size", self.max_body_size, SIZE_MAX),
+            ("max-output-buffer-size", self.max_output_buffer_size as u64, SIZE_MAX),
+            ("statsd-udp-packet-size", self.statsd_udp_packet_size, UDP_PAYLOAD_MAX),
+        ];
+        if let Some(&(name, _, most)) = most.iter().find(|(_, value, most)| value > most) {
+            return Err(InvalidOptions::TooLarge(name, most));
+        }
+        if self.min_output_buffer_timeout > self.max_output_buffer_timeout {
+            return Err(InvalidOptions::OutputBufferTimeouts);
+        }
+        let mut percentiles = self.e2e_processing_latency_percentiles.iter();
+        match percentiles.find(|percentile| !(**percentile > 0.0 && **percentile <= 1.0)) {
+            Some(&percentile) => Err(InvalidOptions::Percentile(percentile)),
             None => Ok(()),
         }
     }
@@ -145,6 +218,13 @@ impl Options {
     /// Whether consumers in the daemon's own zone and region come first.
     pub(crate) fn prefers_near_consumers(&self) -> bool {
         self.enable_experiment.iter().any(|name| name == TOPOLOGY_AWARE_CONSUMPTION)
+    }
+
+    /// What the daemon can run with and the operator should know.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let experiments = self.enable_experiment.iter();
+        let unknown = experiments.filter(|name| *name != TOPOLOGY_AWARE_CONSUMPTION);
+        unknown.map(|name| format!("--enable-experiment: there is no experiment {name}")).collect()
     }
 
     /// What commands may ask for.

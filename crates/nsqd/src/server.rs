@@ -65,6 +65,9 @@ impl Server {
         options.check().map_err(|error| instantiate(error.into()))?;
         log.info(format_args!("{}", nsq_app::version::line("nsqd")));
         log.info(format_args!("ID: {}", options.node_id));
+        for warning in options.warnings() {
+            log.warning(format_args!("{warning}"));
+        }
         let tcp = bind(&options.tcp_address).await.map_err(instantiate)?;
         let http = match options.http_address.as_str() {
             "" => None,

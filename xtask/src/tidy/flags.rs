@@ -1,4 +1,4 @@
-//! Every flag is documented, and no other.
+//! Every flag is documented, and no other; the example of a configuration file has every key.
 //!
 //! A flag is declared once, inside `flags! { … }`, as
 //!
@@ -13,15 +13,23 @@
 //! | `--sync-every` | int | `2500` | number of messages per fsync |
 //! ```
 //!
-//! Defaults and types are compared by a test, which can ask the program.
+//! and, unless it is declared with `no key`, a line in the example of a configuration file, behind
+//! a `#` where it cannot have its default's value:
+//!
+//! ```text
+//! sync_every = 2500
+//! ```
+//!
+//! Defaults and types are compared by tests, which can ask the program.
 
 use std::collections::BTreeSet;
 
 use super::{Finding, Source};
 
 const DOCUMENT: &str = "docs/flags.md";
-/// Which files declare the flags of which section.
-const DECLARATIONS: &[(&str, &str)] = &[("crates/nsqd/src/options.rs", "## nsqd")];
+/// Which files declare the flags of which section and of which example.
+const DECLARATIONS: &[(&str, &str, &str)] =
+    &[("crates/nsqd/src/options.rs", "## nsqd", "contrib/nsqd.cfg.example")];
 
 /// Compares the declarations with the document.
 pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
@@ -30,8 +38,13 @@ pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
         return vec![Finding::in_file(DOCUMENT, "is missing")];
     };
     let mut findings = Vec::new();
-    for (path, section) in DECLARATIONS {
-        let declared = find(path).map(|source| declared(&source.text)).unwrap_or_default();
+    for (path, section, example) in DECLARATIONS {
+        let declaration = find(path).map_or("", |source| &source.text);
+        let shown = find(example).map_or("", |source| &source.text);
+        for key in declared_keys(declaration).difference(&keys_of_example(shown)) {
+            findings.push(Finding::in_file(example, format!("{key} is missing")));
+        }
+        let declared = declared(declaration);
         if declared.is_empty() {
             findings.push(Finding::in_file(path, "declares no flags"));
         }
@@ -56,6 +69,33 @@ fn declared(text: &str) -> BTreeSet<&str> {
     lines.filter_map(|line| line.trim_start().get(1..=name(line)?)).collect()
 }
 
+/// The configuration keys in a declaration: given with `key`, else the name of the field.
+fn declared_keys(text: &str) -> BTreeSet<&str> {
+    let text = text.split_once("flags! {").map_or("", |(_, rest)| rest);
+    let text = text.split_once("\n}").map_or(text, |(declaration, _)| declaration);
+    // A flag ends with the semicolon behind its default.
+    text.split(";\n").filter_map(|flag| key_of(&flag[flag.find("        \"")?..])).collect()
+}
+
+/// The key of the flag whose declaration the text starts with.
+fn key_of(declaration: &str) -> Option<&str> {
+    let (head, field) = declaration.split_once("=>")?;
+    if head.contains(", no key") {
+        return None;
+    }
+    match head.split_once(", key \"") {
+        Some((_, key)) => Some(key.split_once('"')?.0),
+        None => Some(field.split_once(':')?.0.trim()),
+    }
+}
+
+/// The keys in an example of a configuration file, with and without `#`.
+fn keys_of_example(text: &str) -> BTreeSet<&str> {
+    text.lines()
+        .filter_map(|line| Some(line.trim_start_matches('#').split_once(" = ")?.0))
+        .collect()
+}
+
 /// The names in the table of a section.
 fn documented<'a>(text: &'a str, section: &str) -> BTreeSet<&'a str> {
     let lines = text.lines().skip_while(|line| *line != section).skip(1);
@@ -78,10 +118,36 @@ mod tests {
         \"not-a-flag\" => 1";
 
     fn check_document(document: &str, expected: usize) {
-        let path = DECLARATIONS[0].0;
-        let sources = [Source::new(path, DECLARATION), Source::new(DOCUMENT, document)];
-        let findings = check(&sources);
+        check_all(document, "sync_every = 2500\n#id = 5\n", expected);
+    }
+
+    fn check_all(document: &str, example: &str, expected: usize) {
+        let (declaration, _, example_path) = DECLARATIONS[0];
+        let findings = check(&[
+            Source::new(declaration, DECLARATION),
+            Source::new(DOCUMENT, document),
+            Source::new(example_path, example),
+        ]);
         assert_eq!(findings.len(), expected, "{findings:?}");
+    }
+
+    #[test]
+    fn the_example_has_every_key() {
+        let complete = "## nsqd\n\n| `--sync-every` | int |\n| `--node-id` | int |\n";
+        check_all(complete, "# the id\nid = 5\n## a\n#sync_every = 2\n", 0);
+        check_all(complete, "# the id = 5\nsync_every = 2\n", 1);
+        check_all(complete, "", 2);
+    }
+
+    #[test]
+    fn keys_are_read_as_declared() {
+        let text = concat!(
+            "flags! {\n    pub struct O {\n",
+            "        \"a-b\", no key\n            => a_b: u8 = 1;\n",
+            "        \"c-d\", without effect \"x\"\n            => c_ds: u8 = 1;\n",
+            "        \"e\", key \"f\" => e: u8 = 1;\n    }\n}\n        \"g\" => h: u8",
+        );
+        assert_eq!(declared_keys(text).into_iter().collect::<Vec<_>>(), ["c_ds", "f"]);
     }
 
     #[test]

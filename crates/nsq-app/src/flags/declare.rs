@@ -15,6 +15,9 @@
 ///         "node-id", key "id" => node_id: u16 = 0;
 ///         /// print version string
 ///         "version", no key => version: bool = false;
+///         /// goroutines for queue scanning
+///         "queue-scan-worker-pool-max", without effect "nothing is scanned"
+///             => queue_scan_worker_pool_max: u64 = 4;
 ///     }
 /// }
 /// ```
@@ -22,7 +25,9 @@
 /// The documentation of a field is also its help text, so it has NSQ's wording; lines of it are
 /// joined with blanks. Its type says how a value reads: see
 /// [`FlagValue`](crate::flags::FlagValue). The configuration key is the field's name unless
-/// another or none is given.
+/// another or none is given. `without effect "why"` marks a flag that is only read for the sake of
+/// old command lines and files. Behind the struct, `later TABLE;` names the
+/// [`LaterFlag`](crate::flags::LaterFlag)s of options whose feature is not there yet.
 #[macro_export]
 macro_rules! flags {
     (
@@ -31,9 +36,11 @@ macro_rules! flags {
             $(
                 $(#[doc = $help:literal])+
                 $name:literal $(, key $key:literal)? $(, no $no_key:ident)?
+                $(, without effect $without_effect:literal)?
                     => $field:ident: $type:ty = $default:expr;
             )*
         }
+        $(later $later:expr;)?
     ) => {
         $(#[$attribute])*
         // Help texts are written for terminals: `<addr>` and `[1,9]` mean themselves.
@@ -59,16 +66,28 @@ macro_rules! flags {
                     help: ::core::concat!($($help),+),
                     type_word: <$type as $crate::flags::FlagValue>::TYPE_WORD,
                     is_boolean: <$type as $crate::flags::FlagValue>::IS_BOOLEAN,
+                    tolerates_number: <$type as $crate::flags::FlagValue>::TOLERATES_NUMBER,
+                    without_effect: $crate::flags!(@optional $($without_effect)?),
                     set: |options, text| {
                         $crate::flags::FlagValue::set(&mut options.$field, text)
+                    },
+                    set_config: |options, value| {
+                        $crate::flags::FlagValue::set_config(&mut options.$field, value)
                     },
                     default_text: |options| {
                         $crate::flags::FlagValue::default_text(&options.$field)
                     },
+                    config_value: |options| {
+                        $crate::flags::FlagValue::config_value(&options.$field)
+                    },
                 },
             )*];
+
+            $(const LATER: &'static [$crate::flags::LaterFlag] = $later;)?
         }
     };
+    (@optional) => { ::core::option::Option::None };
+    (@optional $text:literal) => { ::core::option::Option::Some($text) };
     (@key $field:ident) => { ::core::option::Option::Some(::core::stringify!($field)) };
     (@key $field:ident $key:literal) => { ::core::option::Option::Some($key) };
     (@key $field:ident no key) => { ::core::option::Option::None };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::flags::{FlagValue, ValueError};
+use crate::flags::{ConfigFault, ConfigValue, FlagValue, ValueError};
 
 /// From chatty to fatal. The numbers are those `/config/log_level` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +22,30 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    const ALL: [Self; 5] = [Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Fatal];
+
     /// 1 debug to 5 fatal.
     #[must_use]
     pub fn number(self) -> u8 {
         self as u8
+    }
+
+    /// The level of a number; `None` outside 1 to 5.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.number() == number)
+    }
+
+    /// The word for it in options, and in log lines in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warn",
+            Self::Error => "error",
+            Self::Fatal => "fatal",
+        }
     }
 
     /// The word in a log line.
@@ -57,14 +77,9 @@ impl FromStr for LogLevel {
 
     /// Any case; the word is `warn`, and `warning` is none.
     fn from_str(text: &str) -> Result<Self, InvalidLogLevel> {
-        Ok(match text.to_lowercase().as_str() {
-            "debug" => Self::Debug,
-            "info" => Self::Info,
-            "warn" => Self::Warning,
-            "error" => Self::Error,
-            "fatal" => Self::Fatal,
-            _ => return Err(InvalidLogLevel(text.to_owned())),
-        })
+        let lower = text.to_lowercase();
+        let found = Self::ALL.into_iter().find(|level| level.word() == lower);
+        found.ok_or_else(|| InvalidLogLevel(text.to_owned()))
     }
 }
 
@@ -78,7 +93,17 @@ impl FlagValue for LogLevel {
         Ok(())
     }
 
+    fn set_config(&mut self, value: &toml::Value) -> Result<Option<String>, ConfigFault> {
+        let word = value.as_str().and_then(|text| text.parse().ok());
+        *self = word.ok_or(ConfigFault::Special)?;
+        Ok(None)
+    }
+
     fn default_text(&self) -> Option<String> {
         Some(self.to_string())
+    }
+
+    fn config_value(&self) -> ConfigValue {
+        ConfigValue::Integer(i64::from(self.number()))
     }
 }

@@ -228,7 +228,9 @@ struct Thread {
 impl Thread {
     fn start(flags: &[String]) -> Result<Self, String> {
         let line = nsq_app::flags::parse::<Options>(flags.iter().map(OsString::from));
-        let options = line.map_err(|error| error.to_string())?.options;
+        let line = line.map_err(|error| error.to_string())?;
+        let settings = line.settings(&line.options.config).map_err(|error| error.to_string())?;
+        let options = settings.options;
         let shutdown = Shutdown::new();
         let (started, wait) = mpsc::channel();
         let until = shutdown.clone();

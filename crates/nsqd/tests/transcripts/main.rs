@@ -8,6 +8,7 @@
 mod support;
 
 mod channels;
+mod config;
 mod connection;
 mod consume;
 mod debug;

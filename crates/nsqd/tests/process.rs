@@ -1,0 +1,315 @@
+//! The program nsqd as an operator meets it: its lines on standard error, exit codes, SIGHUP.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long to wait for a line that must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A directory for the data and for configuration files.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).expect("room for a file");
+        path
+    }
+
+    fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nsqd"));
+        command.current_dir(self.0.path()).args(arguments);
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
+
+    /// Exit code and standard error of a daemon that does not stay, dates removed.
+    #[track_caller]
+    fn refused(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments).output().expect("nsqd starts");
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        let lines = text.lines().map(|line| match line.strip_prefix("[nsqd] ") {
+            Some(line) => format!("[nsqd] {}", line.splitn(3, ' ').nth(2).unwrap_or_default()),
+            None => line.to_owned(),
+        });
+        (output.status.code(), lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// A running daemon, killed when it is dropped before it was stopped.
+struct Daemon {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Daemon {
+    fn start(home: &Home, arguments: &[&str]) -> Self {
+        let mut all = vec!["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"];
+        all.extend(arguments);
+        let mut child = home.command(&all).spawn().expect("nsqd starts");
+        let log = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let lines = log.lines().map_while(Result::ok);
+            // Ends early when the test has seen enough.
+            lines.into_iter().try_for_each(|line| sender.send(line))
+        });
+        Self { child, lines }
+    }
+
+    /// The rest of the next line that has `text`, from there on.
+    #[track_caller]
+    fn line(&self, text: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
+            if let Some(at) = line.find(text) {
+                return line[at..].to_owned();
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is our child");
+    }
+
+    /// Exit code after SIGTERM.
+    fn stop(mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.child.wait().expect("it is our child").code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.child.kill().expect("it is our child");
+            self.child.wait().expect("it is our child");
+        }
+    }
+}
+
+#[test]
+fn wrong_command_lines_and_files() {
+    let home = Home::new();
+    for (name, text) in [
+        ("syntax", "id = 1\nid ="),
+        ("special", "log_level = \"bogus\""),
+        ("type", "id = 1.5"),
+        ("later", "tls_cert = \"a.pem\""),
+        ("range", "id = 2000"),
+    ] {
+        home.write(name, text);
+    }
+    for (arguments, code, expected) in [
+        (
+            ["--nosuch"].as_slice(),
+            2,
+            "flag provided but not defined: -nosuch\nrun 'nsqd --help' for the flags",
+        ),
+        (
+            &["--tls-cert=a"],
+            2,
+            "--tls-cert needs TLS, which this version does not have yet: remove it\n\
+             run 'nsqd --help' for the flags",
+        ),
+        (
+            &["--config=nofile", "--log-prefix=x"],
+            1,
+            "[nsqd] FATAL: failed to load config file nofile - open nofile: \
+             no such file or directory",
+        ),
+        (&["--config", "special"], 1, "[nsqd] FATAL: failed parsing log_level bogus"),
+        (
+            &["--config=type"],
+            1,
+            "[nsqd] FATAL: failed to coerce value 1.5 for id - expected an integer, not a float",
+        ),
+        (
+            &["--config=later"],
+            1,
+            "[nsqd] FATAL: failed to load config file later - tls_cert needs TLS, \
+             which this version does not have yet: remove it",
+        ),
+        (
+            &["--config=range"],
+            1,
+            "[nsqd] FATAL: failed to instantiate nsqd - --node-id must be [0,1024)",
+        ),
+    ] {
+        let (found_code, text) = home.refused(arguments);
+        assert_eq!((found_code, &*text), (Some(code), expected), "{arguments:?}");
+    }
+    let (code, text) = home.refused(&["--config=syntax"]);
+    let start = "[nsqd] FATAL: failed to load config file syntax - toml: line 2: ";
+    assert!(code == Some(1) && text.starts_with(start), "{text}");
+}
+
+#[test]
+fn values_that_it_cannot_run_with() {
+    let home = Home::new();
+    for (flag, expected) in [
+        ("--node-id=1024", "--node-id must be [0,1024)"),
+        ("--max-rdy-count=0", "--max-rdy-count must be at least 1"),
+        ("--sync-every=0", "--sync-every must be at least 1"),
+        ("--statsd-udp-packet-size=0", "--statsd-udp-packet-size must be at least 1"),
+        ("--statsd-udp-packet-size=70000", "--statsd-udp-packet-size must be at most 65507"),
+        ("--max-body-size=2147483648", "--max-body-size must be at most 1073741823"),
+        (
+            "--min-output-buffer-timeout=31s",
+            "--min-output-buffer-timeout must be at most --max-output-buffer-timeout",
+        ),
+        (
+            "--e2e-processing-latency-percentile=0.5,1.5",
+            "invalid E2E processing latency percentile: 1.5",
+        ),
+        ("--e2e-processing-latency-percentile=0", "invalid E2E processing latency percentile: 0"),
+        (
+            "--e2e-processing-latency-percentile=nan",
+            "invalid E2E processing latency percentile: NaN",
+        ),
+    ] {
+        let expected = format!("[nsqd] FATAL: failed to instantiate nsqd - {expected}");
+        assert_eq!(home.refused(&[flag]), (Some(1), expected), "{flag}");
+    }
+    let negative = "invalid value \"-1\" for flag -mem-queue-size: value out of range\n\
+                    run 'nsqd --help' for the flags";
+    assert_eq!(home.refused(&["--mem-queue-size=-1"]), (Some(2), negative.to_owned()));
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    let home = Home::new();
+    let (code, text) = home.refused(&["--help"]);
+    assert!(code == Some(0) && text.starts_with("Usage of nsqd:\n  -broadcast-"), "{text}");
+    assert_eq!(home.refused(&["--version", "--config=nofile"]), (Some(0), String::new()));
+}
+
+#[test]
+fn warnings_are_log_lines() {
+    let home = Home::new();
+    home.write("a.cfg", "nosuch = 1\nlog_prefix = \"p \"\nid = 3");
+    let daemon = Daemon::start(
+        &home,
+        &["--config=a.cfg", "--worker-id", "5", "--enable-experiment=x", "and", "-so", "on"],
+    );
+    assert_eq!(
+        daemon.line("WARNING"),
+        "WARNING: --worker-id has no effect: deprecated in NSQ, see --node-id"
+    );
+    assert_eq!(
+        daemon.line("WARNING"),
+        "WARNING: ignored on the command line, for it is no flag: and -so on"
+    );
+    let unknown = daemon.line("p ");
+    assert!(
+        unknown.ends_with("WARNING: a.cfg: ignoring nosuch: no such option in a file"),
+        "{unknown}"
+    );
+    assert_eq!(daemon.line("ID: "), "ID: 3");
+    assert_eq!(daemon.line("WARNING"), "WARNING: --enable-experiment: there is no experiment x");
+    daemon.line("HTTP: listening on ");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn log_lines_in_json() {
+    let home = Home::new();
+    home.write("a.cfg", "log_format = \"json\"");
+    let daemon = Daemon::start(&home, &["--config=a.cfg"]);
+    let line = daemon.line("{\"time\":\"20");
+    let rest = r#","level":"info","program":"nsqd","message":"nsqd v1.3.0 (built w/rust"#;
+    assert!(line.contains(rest) && line.ends_with(")\"}"), "{line}");
+    daemon.line("HTTP: listening on ");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn sighup_reads_the_file_again() {
+    let home = Home::new();
+    let change = |text: &str| drop(home.write("a.cfg", text));
+    change("log_level = \"info\"\nmem_queue_size = 10");
+    let daemon = Daemon::start(&home, &["--config=a.cfg"]);
+    daemon.line("HTTP: listening on ");
+    for (text, expected) in [
+        (
+            "log_level = \"info\"\nmem_queue_size = 10",
+            ["INFO: SIGHUP: read a.cfg again, there is nothing to change"].as_slice(),
+        ),
+        (
+            "log_level = \"debug\"\nmem_queue_size = 5\nsync_every = 1",
+            &[
+                "INFO: SIGHUP: read a.cfg again, log_level is debug now",
+                "INFO: SIGHUP: these changes wait for a restart: mem_queue_size, sync_every",
+            ],
+        ),
+        (
+            "log_level = \"bogus\"",
+            &["ERROR: SIGHUP: nothing has changed - failed parsing log_level bogus"],
+        ),
+        (
+            "log_level = \"error\"\nid = 5000",
+            &["ERROR: SIGHUP: nothing has changed - --node-id must be [0,1024)"],
+        ),
+        // The default comes back when the file says nothing.
+        (
+            "mem_queue_size = 10\nnosuch = 1",
+            &[
+                "WARNING: a.cfg: ignoring nosuch: no such option in a file",
+                "INFO: SIGHUP: read a.cfg again, log_level is info now",
+            ],
+        ),
+    ] {
+        change(text);
+        daemon.signal(Signal::HUP);
+        for expected in expected {
+            let level = expected.split_once(' ').expect("two words").0;
+            assert_eq!(daemon.line(level), *expected, "{text}");
+        }
+    }
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn sighup_leaves_what_was_given_as_a_flag() {
+    let home = Home::new();
+    home.write("a.cfg", "log_level = \"error\"");
+    let daemon = Daemon::start(&home, &["--config=a.cfg", "--log-level=info"]);
+    daemon.line("HTTP: listening on ");
+    daemon.signal(Signal::HUP);
+    assert_eq!(daemon.line("SIGHUP"), "SIGHUP: read a.cfg again, there is nothing to change");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn sighup_without_a_file() {
+    let home = Home::new();
+    let daemon = Daemon::start(&home, &[]);
+    daemon.line("HTTP: listening on ");
+    daemon.signal(Signal::HUP);
+    assert_eq!(daemon.line("SIGHUP"), "SIGHUP: there is no configuration file to read again");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn the_example_file_says_the_defaults() {
+    use nsq_app::flags::{changed_keys, parse};
+    use nsqd::Options;
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contrib/nsqd.cfg.example");
+    let line = parse::<Options>([]).expect("no flags");
+    let settings = line.settings(path.to_str().expect("UTF-8")).expect("the example loads");
+    assert_eq!(settings.warnings, [""; 0]);
+    assert_eq!(changed_keys(&Options::default(), &settings.options), [""; 0]);
+}
