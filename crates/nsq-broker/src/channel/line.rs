@@ -35,26 +35,21 @@ impl<W: Clone> Channel<W> {
         }
     }
 
-    /// A consumer has come: it does not stand in line any more.
-    pub(super) fn step_out_of_line(&mut self, key: ConsumerKey) {
-        let Some(consumer) = self.consumers.get_mut(key.index()) else { return };
-        consumer.called = false;
-        if std::mem::take(&mut consumer.waiting) {
-            self.line.retain(|&waiting| waiting != key);
-        }
-    }
-
     /// The next consumer in line, when there is something for it. It leaves the line: should it
     /// be gone or not be ready any more when it comes, it passes the word on.
     pub(super) fn wake_next(&mut self) -> Option<W> {
         if self.line.is_empty() || self.paused || self.census().waiting == 0 {
             return None;
         }
-        let place = self.place_of_nearest();
-        if self.left_by_nearer(*self.line.get(place)?) == 0 {
-            return None;
-        }
-        let key = self.line.remove(place)?;
+        let key = if self.near_consumers == 0 {
+            self.line.pop_front()?
+        } else {
+            let place = self.place_of_nearest();
+            if self.left_by_nearer(*self.line.get(place)?) == 0 {
+                return None;
+            }
+            self.line.remove(place)?
+        };
         let consumer = self.consumers.get_mut(key.index())?;
         consumer.waiting = false;
         consumer.called = true;
@@ -90,10 +85,7 @@ impl<W: Clone> Channel<W> {
     /// How many of the waiting messages are left for a consumer when the nearer ones that wait,
     /// or were just woken, have got what they may have.
     pub(super) fn left_by_nearer(&self, key: ConsumerKey) -> u64 {
-        let Some(consumer) = self.consumers.get(key.index()).filter(|_| self.near_consumers > 0)
-        else {
-            return u64::MAX;
-        };
+        let Some(consumer) = self.consumers.get(key.index()) else { return 0 };
         let mine = consumer.subscription.proximity;
         let others = self.consumers.iter().map(|(_, other)| other);
         let nearer = others.filter(|other| other.subscription.proximity < mine);
@@ -103,9 +95,6 @@ impl<W: Clone> Channel<W> {
     }
 
     fn place_of_nearest(&self) -> usize {
-        if self.near_consumers == 0 {
-            return 0;
-        }
         let proximity = |key: &ConsumerKey| {
             self.consumers.get(key.index()).map(|consumer| consumer.subscription.proximity)
         };

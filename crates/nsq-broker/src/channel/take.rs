@@ -52,23 +52,28 @@ impl<W: Clone> Channel<W> {
         out: &mut Vec<Delivery>,
         wake: &mut Option<W>,
     ) -> Taken {
-        self.step_out_of_line(key);
         let Some(consumer) = self.consumers.get_mut(key.index()) else {
             return Taken::NotReady;
         };
+        consumer.called = false;
+        if std::mem::take(&mut consumer.waiting) {
+            self.line.retain(|&waiting| waiting != key);
+        }
         let room = consumer.room();
         if room == 0 || self.paused {
             *wake = self.wake_next();
             return Taken::NotReady;
         }
         consumer.tidy(key, &self.in_flight);
-        let left = self.left_by_nearer(key);
-        if left == 0 {
-            self.stand_in_line(key);
-            *wake = self.wake_next();
-            return Taken::Empty;
+        let mut room = u64::from(room).min(self.fair_share(key));
+        if self.near_consumers > 0 {
+            room = room.min(self.left_by_nearer(key));
+            if room == 0 {
+                self.stand_in_line(key);
+                *wake = self.wake_next();
+                return Taken::Empty;
+            }
         }
-        let room = u64::from(room).min(self.fair_share(key)).min(left);
         let taken = self.take_up_to(key, now_ns, room, bytes, out);
         match taken {
             Taken::Empty => self.stand_in_line(key),
