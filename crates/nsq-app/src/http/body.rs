@@ -49,34 +49,40 @@ impl Body {
         Self { incoming, connection }
     }
 
-    /// Reads everything there is into one piece. A body that arrived in one piece is not copied.
+    /// Reads everything there is into one piece of its own: a part of the connection's buffer
+    /// would keep all of that in memory.
     pub(super) async fn read(&mut self, limit_bytes: u64) -> Result<Bytes, BodyError> {
+        Ok(self.read_behind(0, limit_bytes).await?.freeze())
+    }
+
+    /// Reads everything there is behind `room` bytes that are left for the caller to fill: what
+    /// is to be framed is copied once, from the connection's buffer to its place.
+    pub(super) async fn read_behind(
+        &mut self,
+        room: usize,
+        limit_bytes: u64,
+    ) -> Result<BytesMut, BodyError> {
         // An announced length is exact, and checked before anything is read or reserved.
         let announced = self.incoming.size_hint().exact();
         if announced.is_some_and(|length| length > limit_bytes) {
             return Err(BodyError::TooBig);
         }
-        let Some(first) = self.next().await? else {
-            return Ok(Bytes::new());
-        };
-        if first.len() as u64 > limit_bytes {
-            return Err(BodyError::TooBig);
-        }
-        let Some(second) = self.next().await? else {
-            return Ok(first);
-        };
         let expected = announced.and_then(|length| usize::try_from(length).ok());
-        let mut whole = BytesMut::with_capacity(expected.unwrap_or(first.len() + second.len()));
-        whole.extend_from_slice(&first);
-        let mut piece = Some(second);
-        while let Some(bytes) = piece {
-            if (whole.len() + bytes.len()) as u64 > limit_bytes {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.next().await? {
+            let length = whole.len().saturating_sub(room) + piece.len();
+            if length as u64 > limit_bytes {
                 return Err(BodyError::TooBig);
             }
-            whole.extend_from_slice(&bytes);
-            piece = self.next().await?;
+            if whole.is_empty() {
+                // Something has come: now there is reason to believe in the rest of it.
+                whole.reserve(room + expected.unwrap_or(length));
+                whole.resize(room, 0);
+            }
+            whole.extend_from_slice(&piece);
         }
-        Ok(whole.freeze())
+        whole.resize(whole.len().max(room), 0);
+        Ok(whole)
     }
 
     /// Reads a body nobody wants, so that the connection can go on. Stops at a limit or error;

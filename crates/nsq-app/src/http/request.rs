@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Uri};
 
@@ -37,6 +37,19 @@ impl Request {
     /// When it is longer or cannot be read; the connection is closed after the response.
     pub async fn read_body(&mut self, limit_bytes: u64) -> Result<Bytes, BodyError> {
         self.body.read(limit_bytes).await
+    }
+
+    /// The same behind `room` bytes of zeros, for the caller to fill.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read_body`](Self::read_body), whose limit it is.
+    pub async fn read_body_behind(
+        &mut self,
+        room: usize,
+        limit_bytes: u64,
+    ) -> Result<BytesMut, BodyError> {
+        self.body.read_behind(room, limit_bytes).await
     }
 
     pub(super) fn uri(&self) -> &Uri {

@@ -9,14 +9,20 @@ use super::{Endpoints, topic_name};
 use crate::topic::{Publication, Topic};
 
 const TOO_LARGE: StatusCode = StatusCode::PAYLOAD_TOO_LARGE;
+/// What stands before each message of a block.
+const SIZE_BYTES: usize = 4;
 
 pub(super) async fn publish(endpoints: Arc<Endpoints>, mut request: Request) -> HandlerResult {
     let node = &endpoints.node;
     let limit = node.options.max_msg_size;
-    let body = request.read_body(limit).await.map_err(|error| error.refuse("MSG_TOO_BIG"))?;
-    if body.is_empty() {
+    let read = request.read_body_behind(SIZE_BYTES, limit).await;
+    let mut block = read.map_err(|error| error.refuse("MSG_TOO_BIG"))?;
+    let size = block.len() - SIZE_BYTES;
+    if size == 0 {
         return Err(Failure::bad_request("MSG_EMPTY"));
     }
+    // Below the limit on sizes, which is below 2^31.
+    block[..SIZE_BYTES].copy_from_slice(&(size as u32).to_be_bytes());
     let query = request.query()?;
     let name = topic_name(&query, "INVALID_TOPIC")?;
     let topic = node.topic_soon(&name).await.map_err(|_| exiting())?;
@@ -25,8 +31,6 @@ pub(super) async fn publish(endpoints: Arc<Endpoints>, mut request: Request) -> 
         Some(text) => parse_defer(&text, node.limits.max_req_timeout_ms)
             .ok_or(Failure::bad_request("INVALID_DEFER"))?,
     };
-    let mut block = BytesMut::with_capacity(4 + body.len());
-    put(&mut block, &body);
     publish_block(&topic, Publication { block: block.freeze(), count: 1, delay_ms }).await
 }
 
@@ -121,7 +125,7 @@ fn parse_binary(
             return Err(bad("BAD_MESSAGE"));
         }
     }
-    Ok(Some((body.slice(4..end), count)))
+    Ok(Some((body.slice(SIZE_BYTES..end), count)))
 }
 
 /// A positive signed 32-bit number.
