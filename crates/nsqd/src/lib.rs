@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
         println!("{}", nsq_app::version::line("nsqd"));
         return ExitCode::SUCCESS;
     }
-    let Settings { options, warnings } = match line.settings(&line.options.config) {
+    let settings = match line.settings(&line.options.config) {
         Ok(settings) => settings,
         Err(error) => {
             // What the file says about the log is not known, so the prefix is the default.
@@ -74,11 +74,12 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let options = &settings.options;
     let log = Logger::to_stderr_as(options.log_format, &options.log_prefix, options.log_level);
-    for warning in warnings {
+    for warning in &settings.warnings {
         log.warning(format_args!("{warning}"));
     }
-    match run(line, options, log.clone()) {
+    match run(line, settings, log.clone()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log.fatal(format_args!("{}", chain(&error)));
@@ -87,11 +88,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(line: CommandLine<Options>, options: Options, log: Logger) -> anyhow::Result<()> {
+fn run(line: CommandLine<Options>, settings: Settings<Options>, log: Logger) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let shutdown = Shutdown::new();
         let signals = Signals::catch()?;
-        let reload = Reload::new(line, options.clone(), log.clone());
+        let options = settings.options.clone();
+        let reload = Reload::new(line, settings, log.clone());
         let server = Server::start(options, log.clone()).await?;
         tokio::spawn(signals.run(log, shutdown.clone(), move || reload.run()));
         server.run(shutdown).await

@@ -10,13 +10,14 @@ use crate::options::Options;
 pub struct Reload {
     line: CommandLine<Options>,
     /// What the daemon was started with.
-    started: Options,
+    started: Settings<Options>,
     log: Logger,
 }
 
 impl Reload {
-    /// For a daemon that was started with `started`, made of `line` and its configuration file.
-    pub fn new(line: CommandLine<Options>, started: Options, log: Logger) -> Self {
+    /// For a daemon that was started with `started`, made of `line` and its configuration file;
+    /// its warnings have been told.
+    pub fn new(line: CommandLine<Options>, started: Settings<Options>, log: Logger) -> Self {
         Self { line, started, log }
     }
 
@@ -44,7 +45,7 @@ impl Reload {
     }
 
     fn apply(&self, path: &str, Settings { options, warnings }: Settings<Options>) {
-        for warning in warnings {
+        for warning in warnings.iter().filter(|warning| !self.started.warnings.contains(warning)) {
             self.log.warning(format_args!("{warning}"));
         }
         let level = options.log_level;
@@ -56,7 +57,7 @@ impl Reload {
         } else {
             self.log.info(format_args!("SIGHUP: read {path} again, there is nothing to change"));
         }
-        let mut waiting = changed_keys(&self.started, &options);
+        let mut waiting = changed_keys(&self.started.options, &options);
         waiting.retain(|key| *key != "log_level");
         if !waiting.is_empty() {
             let waiting = waiting.join(", ");
