@@ -16,6 +16,7 @@ mod descriptors;
 mod finish_block;
 mod frame_buffer;
 mod http;
+mod idle_connections;
 mod latency_book;
 mod ledger;
 mod load;

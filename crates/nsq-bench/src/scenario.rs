@@ -19,9 +19,10 @@ use self::subscribe::SubArgs;
 use crate::descriptors;
 use crate::http::HttpClient;
 use crate::load::Outcome;
+use crate::process_usage::ProcessUsage;
 use crate::report::Report;
 use crate::settings::CommonArgs;
-use crate::snapshot::Measurement;
+use crate::snapshot::{Measurement, per};
 
 /// One kind of measurement with its settings.
 #[derive(Clone, Debug, Subcommand)]
@@ -99,6 +100,27 @@ fn report_fates(report: &mut Report, outcome: &Outcome, expected: Option<u64>) {
     report.count("finish_failures", failures.count);
     if let Some(text) = &failures.first {
         report.problem(format!("{} FINs refused, the first with {text}", failures.count));
+    }
+}
+
+/// Adds the daemon's memory, if it is known.
+fn report_memory(report: &mut Report, name: &'static str, usage: Option<ProcessUsage>) {
+    if let Some(usage) = usage {
+        report.count(name, usage.rss_bytes);
+    }
+}
+
+/// Adds what the daemon's memory grew by, for each of the `parts` that made it grow.
+fn report_growth(
+    report: &mut Report,
+    name: &'static str,
+    before: Option<ProcessUsage>,
+    after: Option<ProcessUsage>,
+    parts: u32,
+) {
+    if let (Some(before), Some(after)) = (before, after) {
+        let growth = after.rss_bytes.saturating_sub(before.rss_bytes);
+        report.real(name, per(growth as f64, f64::from(parts)));
     }
 }
 
