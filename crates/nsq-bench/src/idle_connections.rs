@@ -7,12 +7,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::command;
 use crate::connection::{Connection, Event, Received};
+use crate::crew::Switch;
 use crate::progress::Progress;
 
 /// Receive buffer of an idle connection: heartbeats are all that comes.
 pub(crate) const IDLE_BUFFER_BYTES: usize = 128;
 /// How often heartbeats are looked for; nsqd sends them every 30 s and waits as long again.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// How often to look whether to stop.
+const TICK: Duration = Duration::from_millis(20);
 
 /// Open connections, held by one thread.
 pub(crate) struct IdleConnections {
@@ -46,6 +49,19 @@ impl IdleConnections {
             let left = span.saturating_sub(held.elapsed());
             thread::sleep(left.min(SWEEP_INTERVAL));
             self.sweep()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the connections alive until told to stop, then closes them.
+    pub(crate) fn hold_until_stopped(mut self, switch: &Switch) -> Result<()> {
+        let mut swept = Instant::now();
+        while !switch.is_stopped() {
+            thread::sleep(TICK);
+            if swept.elapsed() > SWEEP_INTERVAL {
+                self.sweep()?;
+                swept = Instant::now();
+            }
         }
         Ok(())
     }

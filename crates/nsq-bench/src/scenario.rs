@@ -6,6 +6,7 @@ mod end_to_end;
 mod latency;
 mod publish;
 mod subscribe;
+mod topics;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -16,6 +17,7 @@ use self::end_to_end::EndToEndArgs;
 use self::latency::LatencyArgs;
 use self::publish::PubArgs;
 use self::subscribe::SubArgs;
+use self::topics::TopicsArgs;
 use crate::descriptors;
 use crate::http::HttpClient;
 use crate::load::Outcome;
@@ -37,6 +39,8 @@ pub(crate) enum Scenario {
     Latency(LatencyArgs),
     /// Memory of idle connections, topics and channels
     Connections(ConnectionsArgs),
+    /// Thousands of topics: creating and deleting them, memory, statistics, latency meanwhile
+    Topics(TopicsArgs),
     /// Publish a backlog, then consume all of it
     Drain(DrainArgs),
 }
@@ -51,6 +55,7 @@ impl Scenario {
             Self::E2e(args) => end_to_end::measure(args),
             Self::Latency(args) => latency::measure(args),
             Self::Connections(args) => connections::measure(args),
+            Self::Topics(args) => topics::measure(args),
             Self::Drain(args) => drain::measure(args),
         }
     }
@@ -63,6 +68,7 @@ impl Scenario {
             Self::E2e(args) => &args.common,
             Self::Latency(args) => &args.common,
             Self::Connections(args) => &args.common,
+            Self::Topics(args) => &args.common,
             Self::Drain(args) => &args.common,
         }
     }
