@@ -35,6 +35,7 @@ mod snapshot;
 mod stamp;
 mod tally;
 mod throttle;
+mod transport;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -55,6 +55,40 @@ fn pub_can_defer() {
 }
 
 #[test]
+fn pub_over_http_sends_what_was_asked_for() {
+    let cases = [
+        ("--messages 100 --size 20 --connections 3", "POST /pub", 100, 100),
+        ("--messages 101 --batch 10 --connections 3", "POST /mpub", 12, 101),
+    ];
+    for (arguments, request, publishes, messages) in cases {
+        let nsqd = FakeNsqd::start(Faults::default());
+        let address = nsqd.address();
+        let over_http = format!("pub {arguments} --over http --http-address {address}");
+        let report = measure(&nsqd, &over_http).unwrap();
+        check(&report, &[("published", f64::from(messages))]);
+        let seen = nsqd.seen();
+        assert_eq!(seen.messages, u64::try_from(messages).unwrap(), "{arguments}");
+        assert_eq!((seen.publishes, seen.http_connections), (publishes, 3), "{arguments}");
+        assert_eq!(seen.requests.get(request), Some(&publishes), "{arguments}");
+    }
+    let nsqd = FakeNsqd::start(Faults::default());
+    let http = format!("--over http --http-address {}", nsqd.address());
+    measure(&nsqd, &format!("pub --messages 2 --defer 1500 {http}")).unwrap();
+    assert_eq!(nsqd.seen().deferred, ["1500", "1500"]);
+    for wrong in ["pub --over http".to_owned(), format!("pub --depth 2 {http}")] {
+        assert!(measure(&nsqd, &wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_http_error_ends_the_run_with_its_text() {
+    let nsqd = FakeNsqd::start(Faults { refuse_publish: Some(5), ..Faults::default() });
+    let arguments = format!("pub --messages 100 --over http --http-address {}", nsqd.address());
+    let text = format!("{:#}", measure(&nsqd, &arguments).unwrap_err());
+    assert!(text.contains("EXITING"), "{text}");
+}
+
+#[test]
 fn sub_consumes_and_finishes_what_is_there() {
     let nsqd = FakeNsqd::start(Faults::default());
     measure(&nsqd, "pub --messages 500 --batch 50").unwrap();

@@ -30,6 +30,7 @@ use crate::report::Report;
 use crate::settings::{CommonArgs, parse_name, run_number};
 use crate::snapshot::{Measurement, Snapshot};
 use crate::tally::Tally;
+use crate::transport::Transport;
 
 /// A sleep may end this late; the rest of the way to a due time is spent spinning.
 const SPIN: Duration = Duration::from_micros(50);
@@ -168,6 +169,7 @@ fn run(args: &LatencyArgs, topic: &str, schedule: Schedule) -> Result<(Arc<Share
     let answers = open()?;
     let writer = answers.writer()?;
     let shape = PublishShape {
+        transport: Transport::Tcp,
         topic: topic.to_owned(),
         body_bytes: usize::try_from(args.size)?,
         batch: 1,
