@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::command::{self, Identify};
 use crate::frame_buffer::{Frame, FrameBuffer};
+use crate::transport::Transport;
 
 /// How long a read or write blocks before the caller may look whether to stop.
 const TICK: Duration = Duration::from_millis(100);
@@ -57,16 +58,30 @@ impl Connection {
         buffer_bytes: usize,
         patience: Duration,
     ) -> Result<Self> {
-        let stream = connect(address).with_context(|| format!("connect to {address}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(TICK))?;
-        stream.set_write_timeout(Some(TICK))?;
-        let mut connection = Self { stream, frames: FrameBuffer::new(buffer_bytes), patience };
+        let frames = FrameBuffer::new(Transport::Tcp, buffer_bytes);
+        let mut connection = Self::connect(address, frames, patience)?;
         let mut hello = command::MAGIC.to_vec();
         hello.extend_from_slice(&command::identify(identify));
         connection.send(&hello)?;
         connection.await_ok().context("IDENTIFY")?;
         Ok(connection)
+    }
+
+    /// Connects to the HTTP address: HTTP requests are its commands, their answers its frames.
+    pub(crate) fn open_http(
+        address: &str,
+        buffer_bytes: usize,
+        patience: Duration,
+    ) -> Result<Self> {
+        Self::connect(address, FrameBuffer::new(Transport::Http, buffer_bytes), patience)
+    }
+
+    fn connect(address: &str, frames: FrameBuffer, patience: Duration) -> Result<Self> {
+        let stream = connect(address).with_context(|| format!("connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(TICK))?;
+        stream.set_write_timeout(Some(TICK))?;
+        Ok(Self { stream, frames, patience })
     }
 
     /// Subscribes to a channel; the ready count stays 0.

@@ -5,14 +5,20 @@
 //! message data: | i64 timestamp ns | u16 attempts | 16 byte id | body |
 //! ```
 //!
+//! Over HTTP the frames are answers: a response when the status is 200, else an error.
+//!
 //! The buffer is read into in large blocks; frames are looked at where they lie. Only the part of
 //! a frame that a read cut off is ever moved.
 
 use crate::finish_block::ID_BYTES;
+use crate::http_head::{BodyEnd, HttpHead, MAX_HEAD_BYTES};
+use crate::transport::Transport;
 
 /// Largest frame believed; nsqd's default message limit is 1 MiB.
 pub(crate) const MAX_FRAME_BYTES: usize = 64 << 20;
 
+/// The empty line behind the head of an HTTP answer.
+const HEAD_END: &[u8] = b"\r\n\r\n";
 const PREFIX_BYTES: usize = 4;
 const KIND_BYTES: usize = 4;
 /// Timestamp, attempts and id in front of a body.
@@ -35,10 +41,15 @@ pub(crate) enum MalformedFrame {
     Kind(u32),
     #[error("message frame of {0} bytes has no room for its id")]
     Message(usize),
+    #[error("not the head of an HTTP answer: {0}")]
+    HttpHead(String),
+    #[error("an HTTP answer of unknown length, or longer than {MAX_FRAME_BYTES} bytes")]
+    HttpLength,
 }
 
 /// A receive buffer that hands out whole frames.
 pub(crate) struct FrameBuffer {
+    transport: Transport,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
@@ -48,8 +59,8 @@ pub(crate) struct FrameBuffer {
 
 impl FrameBuffer {
     /// Makes a buffer of `capacity` bytes; a frame that does not fit makes it grow.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity.max(64)], start: 0, end: 0, wanted: 0 }
+    pub(crate) fn new(transport: Transport, capacity: usize) -> Self {
+        Self { transport, bytes: vec![0; capacity.max(64)], start: 0, end: 0, wanted: 0 }
     }
 
     /// Room for the next read, never empty once all whole frames were taken.
@@ -72,6 +83,13 @@ impl FrameBuffer {
 
     /// Takes the next whole frame, or `None` when more bytes must be read first.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MalformedFrame> {
+        match self.transport {
+            Transport::Tcp => self.next_v2_frame(),
+            Transport::Http => self.next_answer(),
+        }
+    }
+
+    fn next_v2_frame(&mut self) -> Result<Option<Frame<'_>>, MalformedFrame> {
         let waiting = &self.bytes[self.start..self.end];
         let Some((prefix, rest)) = waiting.split_first_chunk::<PREFIX_BYTES>() else {
             return Ok(None);
@@ -87,6 +105,36 @@ impl FrameBuffer {
         };
         self.start += PREFIX_BYTES + size;
         parse_frame(frame).map(Some)
+    }
+
+    fn next_answer(&mut self) -> Result<Option<Frame<'_>>, MalformedFrame> {
+        let waiting = &self.bytes[self.start..self.end];
+        let head = waiting.get(..MAX_HEAD_BYTES).unwrap_or(waiting);
+        let Some(head_bytes) = head.windows(HEAD_END.len()).position(|four| four == HEAD_END)
+        else {
+            if head.len() == MAX_HEAD_BYTES {
+                return Err(MalformedFrame::HttpHead("too long".to_owned()));
+            }
+            self.wanted = MAX_HEAD_BYTES;
+            return Ok(None);
+        };
+        let (head, rest) = waiting.split_at(head_bytes + HEAD_END.len());
+        let parsed =
+            HttpHead::parse(head).map_err(|error| MalformedFrame::HttpHead(error.to_string()))?;
+        // Answers to publishing are `OK` or a line of JSON: daemons know their length.
+        let BodyEnd::Length(length) = parsed.body_end else {
+            return Err(MalformedFrame::HttpLength);
+        };
+        let length = usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= MAX_FRAME_BYTES)
+            .ok_or(MalformedFrame::HttpLength)?;
+        let Some(body) = rest.get(..length) else {
+            self.wanted = head.len() + length;
+            return Ok(None);
+        };
+        self.start += head.len() + length;
+        Ok(Some(if parsed.status == 200 { Frame::Response(body) } else { Frame::Error(body) }))
     }
 }
 
@@ -121,7 +169,10 @@ mod tests {
 
     /// Feeds `stream` in pieces of the given lengths (repeated) and prints every frame.
     fn frames_of(stream: &[u8], pieces: &[usize], capacity: usize) -> Vec<String> {
-        let mut buffer = FrameBuffer::new(capacity);
+        read_frames(FrameBuffer::new(Transport::Tcp, capacity), stream, pieces)
+    }
+
+    fn read_frames(mut buffer: FrameBuffer, stream: &[u8], pieces: &[usize]) -> Vec<String> {
         let mut frames = Vec::new();
         let mut rest = stream;
         for piece in pieces.iter().cycle() {
@@ -158,6 +209,37 @@ mod tests {
     }
 
     #[test]
+    fn http_answers_are_frames() {
+        let stream = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            Content-Length: 2\r\n\r\nOK\
+            HTTP/1.1 413 Request Entity Too Large\r\ncontent-length: 25\r\n\r\n\
+            {\"message\":\"MSG_TOO_BIG\"}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let expected = [
+            Frame::Response(b"OK"),
+            Frame::Error(b"{\"message\":\"MSG_TOO_BIG\"}"),
+            Frame::Response(b""),
+        ];
+        let expected: Vec<String> = expected.iter().map(|frame| format!("{frame:?}")).collect();
+        for piece in [1, 2, 7, 100, stream.len()] {
+            let buffer = FrameBuffer::new(Transport::Http, 64);
+            assert_eq!(read_frames(buffer, stream, &[piece]), expected, "pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn http_answers_without_an_end_are_refused() {
+        let endless = "x".repeat(MAX_HEAD_BYTES);
+        let no_length = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let too_long = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n";
+        for stream in [endless.as_str(), no_length, too_long, "E_INVALID\r\n\r\n"] {
+            let mut buffer = FrameBuffer::new(Transport::Http, MAX_HEAD_BYTES);
+            buffer.space()[..stream.len()].copy_from_slice(stream.as_bytes());
+            buffer.filled(stream.len());
+            assert!(buffer.next_frame().is_err(), "{stream}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_a_frame_is_refused() {
         let mut short_message = vec![0, 0, 0, 29, 0, 0, 0, 2];
         short_message.extend_from_slice(&[0; 25]);
@@ -168,7 +250,7 @@ mod tests {
             (&short_message, MalformedFrame::Message(29)),
         ];
         for (stream, expected) in cases {
-            let mut buffer = FrameBuffer::new(4096);
+            let mut buffer = FrameBuffer::new(Transport::Tcp, 4096);
             buffer.space()[..stream.len()].copy_from_slice(stream);
             buffer.filled(stream.len());
             assert_eq!(buffer.next_frame(), Err(expected));
@@ -200,7 +282,7 @@ mod tests {
         fn any_bytes_end_in_frames_or_an_error(
             stream in prop::collection::vec(any::<u8>(), 0..300),
         ) {
-            let mut buffer = FrameBuffer::new(512);
+            let mut buffer = FrameBuffer::new(Transport::Tcp, 512);
             buffer.space()[..stream.len()].copy_from_slice(&stream);
             buffer.filled(stream.len());
             while let Ok(Some(_)) = buffer.next_frame() {}

@@ -1,18 +1,18 @@
-//! The few HTTP calls a benchmark makes to nsqd, over one kept-alive connection.
+//! The HTTP calls a benchmark makes to nsqd one at a time, over one kept-alive connection.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::connection::connect;
+use crate::http_head::{BodyEnd, HttpHead, MAX_HEAD_BYTES};
 
-/// Longest line of an answer, and most header lines.
-const MAX_LINE_BYTES: u64 = 8 << 10;
-const MAX_HEADER_LINES: usize = 100;
+/// How much of a body is kept, for the text of an error; the rest is only counted.
+const MAX_KEPT_BYTES: usize = 1 << 10;
 /// Longest body of an answer.
-const MAX_BODY_BYTES: u64 = 1 << 20;
+const MAX_BODY_BYTES: u64 = 1 << 30;
 
 /// A client of nsqd's HTTP API.
 pub(crate) struct HttpClient {
@@ -38,31 +38,56 @@ impl HttpClient {
         self.post(&format!("/channel/create?topic={topic}&channel={channel}"))
     }
 
+    /// Stops the flow of messages from a topic to its channels.
+    pub(crate) fn pause_topic(&mut self, topic: &str) -> Result<()> {
+        self.post(&format!("/topic/pause?topic={}", escaped(topic)))
+    }
+
+    /// Lets the messages flow again.
+    pub(crate) fn unpause_topic(&mut self, topic: &str) -> Result<()> {
+        self.post(&format!("/topic/unpause?topic={}", escaped(topic)))
+    }
+
     /// Deletes a topic with its channels.
     pub(crate) fn delete_topic(&mut self, topic: &str) -> Result<()> {
         self.post(&format!("/topic/delete?topic={}", escaped(topic)))
     }
 
-    fn post(&mut self, path: &str) -> Result<()> {
-        self.exchange(path).with_context(|| format!("POST http://{}{path}", self.address))
+    /// Asks for a page and returns the size of its body; `None` when there is no such page.
+    pub(crate) fn page_size(&mut self, path: &str) -> Result<Option<u64>> {
+        let answer = self.call("GET", path)?;
+        match answer.status {
+            200 => Ok(Some(answer.body_bytes)),
+            404 => Ok(None),
+            status => bail!("GET {path}: status {status}: {}", answer.text),
+        }
     }
 
-    fn exchange(&mut self, path: &str) -> Result<()> {
+    fn post(&mut self, path: &str) -> Result<()> {
+        let answer = self.call("POST", path)?;
+        let (status, text) = (answer.status, &answer.text);
+        ensure!(status == 200, "POST {path}: status {status}: {text}");
+        Ok(())
+    }
+
+    fn call(&mut self, method: &str, path: &str) -> Result<Answer> {
+        self.exchange(method, path)
+            .with_context(|| format!("{method} http://{}{path}", self.address))
+    }
+
+    fn exchange(&mut self, method: &str, path: &str) -> Result<Answer> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.connect()?,
         };
-        let request =
-            format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", self.address);
+        let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{length}\r\n", self.address);
         stream.get_mut().write_all(request.as_bytes())?;
         let answer = read_answer(&mut stream)?;
-        if answer.status != 200 {
-            bail!("status {}: {}", answer.status, answer.body);
-        }
-        if answer.is_reusable {
+        if !answer.closes {
             self.stream = Some(stream);
         }
-        Ok(())
+        Ok(answer)
     }
 
     fn connect(&self) -> Result<BufReader<TcpStream>> {
@@ -76,41 +101,83 @@ impl HttpClient {
 
 struct Answer {
     status: u16,
-    body: String,
-    is_reusable: bool,
+    /// The beginning of the body.
+    text: String,
+    body_bytes: u64,
+    closes: bool,
+}
+
+/// Takes a body in: keeps its beginning, counts all of it.
+#[derive(Default)]
+struct Body {
+    kept: Vec<u8>,
+    size_bytes: u64,
+}
+
+impl Write for Body {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = MAX_KEPT_BYTES.saturating_sub(self.kept.len()).min(bytes.len());
+        self.kept.extend(bytes.iter().take(room));
+        self.size_bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn read_answer(stream: &mut impl BufRead) -> Result<Answer> {
-    let status_line = read_line(stream)?;
-    let status = status_line
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .with_context(|| format!("not an HTTP status line: {status_line:?}"))?;
-    let mut length = None;
-    let mut closes = false;
-    for _ in 0..MAX_HEADER_LINES {
-        let line = read_line(stream)?.to_ascii_lowercase();
+    let mut lines = Vec::new();
+    loop {
+        let line = read_line(stream)?;
         if line.is_empty() {
             break;
         }
-        match line.split_once(':').map(|(name, value)| (name, value.trim())) {
-            Some(("content-length", value)) => length = Some(value.parse::<u64>()?),
-            Some(("connection", value)) => closes = value == "close",
-            _ => {}
+        ensure!(lines.len() + line.len() < MAX_HEAD_BYTES, "the answer's head is too long");
+        lines.extend_from_slice(line.as_bytes());
+        lines.push(b'\n');
+    }
+    let head = HttpHead::parse(&lines)?;
+    let mut body = Body::default();
+    match head.body_end {
+        BodyEnd::Length(length) => copy(stream, length, &mut body)?,
+        BodyEnd::LastChunk => copy_chunks(stream, &mut body)?,
+        BodyEnd::Close => {
+            io::copy(&mut stream.take(MAX_BODY_BYTES), &mut body)?;
         }
     }
-    // Without a length only the end of the connection ends the body; it is not needed then.
-    let mut body = Vec::new();
-    let length_bytes = length.unwrap_or(0).min(MAX_BODY_BYTES);
-    stream.take(length_bytes).read_to_end(&mut body)?;
-    let is_reusable = !closes && length.is_some_and(|length| length <= MAX_BODY_BYTES);
-    Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), is_reusable })
+    let text = String::from_utf8_lossy(&body.kept).into_owned();
+    let body_bytes = body.size_bytes;
+    Ok(Answer { status: head.status, text, body_bytes, closes: head.closes })
+}
+
+/// Chunks are `<size in hex>\r\n<bytes>\r\n`; the one without bytes is the last.
+fn copy_chunks(stream: &mut impl BufRead, body: &mut Body) -> Result<()> {
+    loop {
+        let line = read_line(stream)?;
+        let size = line.split(';').next().unwrap_or_default().trim();
+        let size = u64::from_str_radix(size, 16)
+            .with_context(|| format!("not the size of a chunk: {line:?}"))?;
+        copy(stream, size, body)?;
+        ensure!(read_line(stream)?.is_empty(), "a chunk is longer than it said");
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn copy(stream: &mut impl BufRead, length_bytes: u64, body: &mut Body) -> Result<()> {
+    let total = body.size_bytes.saturating_add(length_bytes);
+    ensure!(total <= MAX_BODY_BYTES, "a body of {total} bytes is too long");
+    let copied = io::copy(&mut stream.take(length_bytes), body)?;
+    ensure!(copied == length_bytes, "the answer ended in the middle of its body");
+    Ok(())
 }
 
 fn read_line(stream: &mut impl BufRead) -> Result<String> {
     let mut line = Vec::new();
-    stream.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+    stream.take(MAX_HEAD_BYTES as u64).read_until(b'\n', &mut line)?;
     if line.pop() != Some(b'\n') {
         bail!("the answer ended in the middle of a line");
     }
@@ -118,7 +185,7 @@ fn read_line(stream: &mut impl BufRead) -> Result<String> {
 }
 
 /// Names have only one character that means something in a URL.
-fn escaped(name: &str) -> String {
+pub(crate) fn escaped(name: &str) -> String {
     name.replace('#', "%23")
 }
 
@@ -129,17 +196,40 @@ mod tests {
     #[test]
     fn answers_are_read_whole() {
         let mut stream: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: x\r\n\
-            content-length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
-        let answer = read_answer(&mut stream).unwrap();
-        assert_eq!((answer.status, answer.body.as_str(), answer.is_reusable), (404, "abc", true));
-        let answer = read_answer(&mut stream).unwrap();
-        assert_eq!((answer.status, answer.body.as_str(), answer.is_reusable), (200, "", false));
+            content-length: 3\r\n\r\nabc\
+            HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n\
+            HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nthe rest";
+        let expected =
+            [(404, "abc", 3, false), (200, "abc0123456789", 13, false), (200, "the rest", 8, true)];
+        for (status, text, body_bytes, closes) in expected {
+            let answer = read_answer(&mut stream).unwrap();
+            assert_eq!((answer.status, answer.text.as_str()), (status, text));
+            assert_eq!((answer.body_bytes, answer.closes), (body_bytes, closes), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_body_is_counted_and_not_kept() {
+        let length = MAX_KEPT_BYTES * 3;
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        let bytes = [head.as_bytes(), &vec![b'x'; length]].concat();
+        let answer = read_answer(&mut bytes.as_slice()).unwrap();
+        assert_eq!((answer.body_bytes, answer.text.len()), (length as u64, MAX_KEPT_BYTES));
     }
 
     #[test]
     fn broken_answers_are_errors() {
-        for wrong in [&b""[..], b"HTTP/1.1", b"x\r\n\r\n", b"HTTP/1.1 200 OK\r\nConte"] {
-            let mut stream = wrong;
+        let wrong: [&[u8]; 7] = [
+            b"",
+            b"HTTP/1.1",
+            b"x\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nConte",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+        ];
+        for mut stream in wrong {
             assert!(read_answer(&mut stream).is_err());
         }
     }

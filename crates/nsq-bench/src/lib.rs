@@ -1,4 +1,4 @@
-//! Measures an nsqd over the wire: `nsq bench <pub|sub|e2e|latency|connections|drain>`.
+//! Measures an nsqd over the wire: `nsq bench <pub|sub|e2e|latency|connections|topics|drain>`.
 //!
 //! Any nsqd can be measured, the original one too. The load costs far less processor time than the
 //! daemon: publish commands are encoded once and written again and again, frames are looked at
@@ -16,6 +16,8 @@ mod descriptors;
 mod finish_block;
 mod frame_buffer;
 mod http;
+mod http_head;
+mod idle_connections;
 mod latency_book;
 mod ledger;
 mod load;
@@ -33,6 +35,7 @@ mod snapshot;
 mod stamp;
 mod tally;
 mod throttle;
+mod transport;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use parking_lot::Mutex;
 
 use crate::command::Identify;
@@ -22,6 +22,7 @@ use crate::snapshot::{Measurement, Snapshot};
 use crate::stamp::Stamp;
 use crate::tally::{Tally, last_change, total};
 use crate::throttle::Throttle;
+use crate::transport::Transport;
 
 /// Receive buffer of a consumer: one read brings about a thousand small messages.
 const CONSUMER_BUFFER_BYTES: usize = 256 << 10;
@@ -34,6 +35,7 @@ const TICK: Duration = Duration::from_millis(5);
 #[derive(Clone, Debug)]
 pub(crate) struct PublishSide {
     pub(crate) args: PublishArgs,
+    pub(crate) transport: Transport,
     pub(crate) connections: usize,
     /// Messages to publish in all, if that ends the run.
     pub(crate) messages: Option<u64>,
@@ -212,15 +214,10 @@ impl Load {
         throttle: Option<Arc<Throttle>>,
     ) -> Result<()> {
         let Some(side) = &self.plan.publish else { return Ok(()) };
-        let common = &self.plan.common;
-        let connection = Connection::open(
-            &common.address,
-            &Identify::new(),
-            PUBLISHER_BUFFER_BYTES,
-            common.timeout,
-        )?;
+        let connection = open_publisher(&self.plan.common, side.transport)?;
         let plan = PublisherPlan {
             shape: PublishShape {
+                transport: side.transport,
                 topic: self.plan.topic.clone(),
                 body_bytes: usize::try_from(side.args.size)?,
                 batch: side.args.batch as usize,
@@ -348,6 +345,17 @@ impl Watch {
             );
         }
         Ok(())
+    }
+}
+
+fn open_publisher(common: &CommonArgs, transport: Transport) -> Result<Connection> {
+    let (size, patience) = (PUBLISHER_BUFFER_BYTES, common.timeout);
+    match transport {
+        Transport::Tcp => Connection::open(&common.address, &Identify::new(), size, patience),
+        Transport::Http => {
+            let address = common.http_address.as_deref().context("--http-address is needed")?;
+            Connection::open_http(address, size, patience)
+        }
     }
 }
 

@@ -6,11 +6,21 @@
 //! MPUB <topic>\n       | u32 bytes that follow | u32 count | (u32 size | body) × count
 //! ```
 //!
+//! Over HTTP, with each head in one piece, `?defer=<ms>` for a DPUB and the names of the headers
+//! as they are everywhere:
+//!
+//! ```text
+//! POST /pub?topic=<topic>              | head | body
+//! POST /mpub?topic=<topic>&binary=true | head | u32 count | (u32 size | body) × count
+//! ```
+//!
 //! All commands of a block are alike, so any number of them is a prefix of the block.
 
 use anyhow::{Result, ensure};
 
+use crate::http::escaped;
 use crate::stamp::{STAMP_BYTES, Stamp};
+use crate::transport::Transport;
 
 /// Largest block; a command above this is refused. Well above nsqd's 5 MiB default limit.
 const MAX_BLOCK_BYTES: usize = 256 << 20;
@@ -20,6 +30,7 @@ const PREFERRED_BLOCK_BYTES: usize = 256 << 10;
 /// What the commands of a block look like.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishShape {
+    pub(crate) transport: Transport,
     pub(crate) topic: String,
     /// Size of one message body, at least 1.
     pub(crate) body_bytes: usize,
@@ -35,6 +46,7 @@ pub(crate) struct PublishBlock {
     command_bytes: usize,
     commands: usize,
     first_body: usize,
+    body_bytes: usize,
     body_stride: usize,
     batch: usize,
 }
@@ -47,15 +59,22 @@ impl PublishBlock {
         let bulk = shape.batch.saturating_mul(shape.body_bytes.saturating_add(4));
         ensure!(bulk <= MAX_BLOCK_BYTES, "one command of {bulk} bytes is too large");
 
-        let mut command = command_line(shape);
         let size = u32::try_from(shape.body_bytes)?;
+        let has_sizes = shape.batch > 1 || shape.transport == Transport::Tcp;
+        let size_prefix: &[u8] = if has_sizes { &size.to_be_bytes() } else { &[] };
+        let mut command = match shape.transport {
+            Transport::Tcp => command_line(shape),
+            Transport::Http => request_head(shape, bulk),
+        };
         if shape.batch > 1 {
-            command.extend_from_slice(&u32::try_from(bulk + 4)?.to_be_bytes());
+            if shape.transport == Transport::Tcp {
+                command.extend_from_slice(&u32::try_from(bulk + 4)?.to_be_bytes());
+            }
             command.extend_from_slice(&u32::try_from(shape.batch)?.to_be_bytes());
         }
-        let first_body = command.len() + 4;
+        let first_body = command.len() + size_prefix.len();
         for _ in 0..shape.batch {
-            command.extend_from_slice(&size.to_be_bytes());
+            command.extend_from_slice(size_prefix);
             command.extend((b'a'..=b'z').cycle().take(shape.body_bytes));
         }
         let commands = (PREFERRED_BLOCK_BYTES / command.len()).clamp(1, max_commands.max(1));
@@ -64,7 +83,8 @@ impl PublishBlock {
             command_bytes: command.len(),
             commands,
             first_body,
-            body_stride: shape.body_bytes + 4,
+            body_bytes: shape.body_bytes,
+            body_stride: shape.body_bytes + size_prefix.len(),
             batch: shape.batch,
         })
     }
@@ -74,7 +94,7 @@ impl PublishBlock {
     /// Bodies shorter than a stamp are left alone.
     pub(crate) fn stamp(&mut self, commands: usize, first: Stamp) {
         let mut stamp = first;
-        if self.body_stride < STAMP_BYTES + 4 {
+        if self.body_bytes < STAMP_BYTES {
             return;
         }
         for command in self.bytes.chunks_exact_mut(self.command_bytes).take(commands) {
@@ -93,7 +113,7 @@ impl PublishBlock {
 
     /// The body of the first message, for a caller with stamps of its own.
     pub(crate) fn first_body_mut(&mut self) -> &mut [u8] {
-        let end = self.first_body + self.body_stride - 4;
+        let end = self.first_body + self.body_bytes;
         &mut self.bytes[self.first_body..end]
     }
 
@@ -118,17 +138,33 @@ fn command_line(shape: &PublishShape) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The daemon does not look at the name of the host.
+fn request_head(shape: &PublishShape, bulk_bytes: usize) -> Vec<u8> {
+    let topic = escaped(&shape.topic);
+    let (target, length) = match shape.defer_ms {
+        Some(defer_ms) => (format!("/pub?topic={topic}&defer={defer_ms}"), shape.body_bytes),
+        None if shape.batch > 1 => (format!("/mpub?topic={topic}&binary=true"), bulk_bytes + 4),
+        None => (format!("/pub?topic={topic}"), shape.body_bytes),
+    };
+    format!("POST {target} HTTP/1.1\r\nHost: nsqd\r\nContent-Length: {length}\r\n\r\n").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn shape(body_bytes: usize, batch: usize, defer_ms: Option<u64>) -> PublishShape {
-        PublishShape { topic: "x".to_owned(), body_bytes, batch, defer_ms }
+        let topic = "x".to_owned();
+        PublishShape { transport: Transport::Tcp, topic, body_bytes, batch, defer_ms }
+    }
+
+    fn over_http(shape: PublishShape) -> PublishShape {
+        PublishShape { transport: Transport::Http, ..shape }
     }
 
     #[test]
     fn commands_match_the_protocol_description() {
-        let cases: [(PublishShape, &[u8]); 4] = [
+        let cases: [(PublishShape, &[u8]); 7] = [
             (shape(1, 1, None), b"PUB x\n\x00\x00\x00\x01a"),
             (shape(2, 1, Some(1500)), b"DPUB x 1500\n\x00\x00\x00\x02ab"),
             (
@@ -137,6 +173,19 @@ mod tests {
                   \x00\x00\x00\x02ab\x00\x00\x00\x02ab",
             ),
             (shape(1, 1, Some(0)), b"DPUB x 0\n\x00\x00\x00\x01a"),
+            (
+                over_http(shape(2, 1, None)),
+                b"POST /pub?topic=x HTTP/1.1\r\nHost: nsqd\r\nContent-Length: 2\r\n\r\nab",
+            ),
+            (
+                over_http(shape(1, 1, Some(7))),
+                b"POST /pub?topic=x&defer=7 HTTP/1.1\r\nHost: nsqd\r\nContent-Length: 1\r\n\r\na",
+            ),
+            (
+                over_http(shape(1, 2, None)),
+                b"POST /mpub?topic=x&binary=true HTTP/1.1\r\nHost: nsqd\r\n\
+                  Content-Length: 14\r\n\r\n\x00\x00\x00\x02\x00\x00\x00\x01a\x00\x00\x00\x01a",
+            ),
         ];
         for (shape, expected) in cases {
             let block = PublishBlock::encode(&shape, 3).unwrap();

@@ -6,6 +6,7 @@ mod end_to_end;
 mod latency;
 mod publish;
 mod subscribe;
+mod topics;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -16,12 +17,14 @@ use self::end_to_end::EndToEndArgs;
 use self::latency::LatencyArgs;
 use self::publish::PubArgs;
 use self::subscribe::SubArgs;
+use self::topics::TopicsArgs;
 use crate::descriptors;
 use crate::http::HttpClient;
 use crate::load::Outcome;
+use crate::process_usage::ProcessUsage;
 use crate::report::Report;
 use crate::settings::CommonArgs;
-use crate::snapshot::Measurement;
+use crate::snapshot::{Measurement, per};
 
 /// One kind of measurement with its settings.
 #[derive(Clone, Debug, Subcommand)]
@@ -36,6 +39,8 @@ pub(crate) enum Scenario {
     Latency(LatencyArgs),
     /// Memory of idle connections, topics and channels
     Connections(ConnectionsArgs),
+    /// Thousands of topics: creating and deleting them, memory, statistics, latency meanwhile
+    Topics(TopicsArgs),
     /// Publish a backlog, then consume all of it
     Drain(DrainArgs),
 }
@@ -50,6 +55,7 @@ impl Scenario {
             Self::E2e(args) => end_to_end::measure(args),
             Self::Latency(args) => latency::measure(args),
             Self::Connections(args) => connections::measure(args),
+            Self::Topics(args) => topics::measure(args),
             Self::Drain(args) => drain::measure(args),
         }
     }
@@ -62,6 +68,7 @@ impl Scenario {
             Self::E2e(args) => &args.common,
             Self::Latency(args) => &args.common,
             Self::Connections(args) => &args.common,
+            Self::Topics(args) => &args.common,
             Self::Drain(args) => &args.common,
         }
     }
@@ -99,6 +106,27 @@ fn report_fates(report: &mut Report, outcome: &Outcome, expected: Option<u64>) {
     report.count("finish_failures", failures.count);
     if let Some(text) = &failures.first {
         report.problem(format!("{} FINs refused, the first with {text}", failures.count));
+    }
+}
+
+/// Adds the daemon's memory, if it is known.
+fn report_memory(report: &mut Report, name: &'static str, usage: Option<ProcessUsage>) {
+    if let Some(usage) = usage {
+        report.count(name, usage.rss_bytes);
+    }
+}
+
+/// Adds what the daemon's memory grew by, for each of the `parts` that made it grow.
+fn report_growth(
+    report: &mut Report,
+    name: &'static str,
+    before: Option<ProcessUsage>,
+    after: Option<ProcessUsage>,
+    parts: u32,
+) {
+    if let (Some(before), Some(after)) = (before, after) {
+        let growth = after.rss_bytes.saturating_sub(before.rss_bytes);
+        report.real(name, per(growth as f64, f64::from(parts)));
     }
 }
 

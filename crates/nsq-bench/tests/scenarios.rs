@@ -55,6 +55,40 @@ fn pub_can_defer() {
 }
 
 #[test]
+fn pub_over_http_sends_what_was_asked_for() {
+    let cases = [
+        ("--messages 100 --size 20 --connections 3", "POST /pub", 100, 100),
+        ("--messages 101 --batch 10 --connections 3", "POST /mpub", 12, 101),
+    ];
+    for (arguments, request, publishes, messages) in cases {
+        let nsqd = FakeNsqd::start(Faults::default());
+        let address = nsqd.address();
+        let over_http = format!("pub {arguments} --over http --http-address {address}");
+        let report = measure(&nsqd, &over_http).unwrap();
+        check(&report, &[("published", f64::from(messages))]);
+        let seen = nsqd.seen();
+        assert_eq!(seen.messages, u64::try_from(messages).unwrap(), "{arguments}");
+        assert_eq!((seen.publishes, seen.http_connections), (publishes, 3), "{arguments}");
+        assert_eq!(seen.requests.get(request), Some(&publishes), "{arguments}");
+    }
+    let nsqd = FakeNsqd::start(Faults::default());
+    let http = format!("--over http --http-address {}", nsqd.address());
+    measure(&nsqd, &format!("pub --messages 2 --defer 1500 {http}")).unwrap();
+    assert_eq!(nsqd.seen().deferred, ["1500", "1500"]);
+    for wrong in ["pub --over http".to_owned(), format!("pub --depth 2 {http}")] {
+        assert!(measure(&nsqd, &wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_http_error_ends_the_run_with_its_text() {
+    let nsqd = FakeNsqd::start(Faults { refuse_publish: Some(5), ..Faults::default() });
+    let arguments = format!("pub --messages 100 --over http --http-address {}", nsqd.address());
+    let text = format!("{:#}", measure(&nsqd, &arguments).unwrap_err());
+    assert!(text.contains("EXITING"), "{text}");
+}
+
+#[test]
 fn sub_consumes_and_finishes_what_is_there() {
     let nsqd = FakeNsqd::start(Faults::default());
     measure(&nsqd, "pub --messages 500 --batch 50").unwrap();
@@ -135,6 +169,66 @@ fn idle_connections_answer_heartbeats() {
     check(&report, &[("connections", 20.0)]);
     assert!(report.figure("bytes_per_connection").is_some());
     assert_eq!(nsqd.seen().ready_counts, [1; 20]);
+}
+
+/// `topics` with everything small.
+fn topics(nsqd: &FakeNsqd, more: &str) -> anyhow::Result<Report> {
+    let (address, own) = (nsqd.address(), std::process::id());
+    let small = "--topics 50 --connections 5 --requests-at-once 4 --hold 10ms --rate 1000";
+    let arguments = format!("topics {small} --duration 50ms --http-address {address} --pid {own}");
+    measure(nsqd, &format!("{arguments}{more}"))
+}
+
+#[test]
+fn topics_are_created_used_and_deleted() {
+    let nsqd = FakeNsqd::start(Faults::default());
+    let report = topics(&nsqd, "").unwrap();
+    assert!(report.problems().is_empty(), "{report}");
+    check(&report, &[("topics", 50.0), ("connections", 5.0)]);
+    check(&report, &[("stats_json_bytes", 2.0), ("stats_text_bytes", 15.0)]);
+    check(&report, &[("metrics_bytes", 9.0)]);
+    let measured = [
+        "create_topics_s",
+        "create_channels_s",
+        "bytes_per_topic_and_channel",
+        "pause_topics_s",
+        "unpause_topics_s",
+        "bytes_per_connection",
+        "idle_server_cpu_percent",
+        "stats_json_p99_ms",
+        "latency_p50_ms",
+        "latency_with_statistics_p99_ms",
+        "delete_topics_s",
+    ];
+    for name in measured {
+        assert!(report.figure(name).is_some(), "{name} in {report}");
+    }
+    let seen = nsqd.seen();
+    for path in ["topic/create", "channel/create", "topic/pause", "topic/unpause", "topic/delete"] {
+        assert_eq!(seen.requests.get(&format!("POST /{path}")), Some(&50), "{path}");
+    }
+    let asked = 3 * 10 + report.figure("statistics_answers_meanwhile").unwrap() as u64;
+    let pages = seen.requests.iter().filter(|(name, _)| name.starts_with("GET "));
+    assert_eq!(pages.map(|(_, count)| count).sum::<u64>(), asked);
+    // Two runs of the latency, with a fifth more to warm up.
+    assert_eq!((seen.messages, seen.finished), (120, 120));
+}
+
+#[test]
+fn topics_can_be_kept_and_need_no_metrics() {
+    let nsqd = FakeNsqd::start(Faults { no_metrics: true, ..Faults::default() });
+    let report = topics(&nsqd, " --keep").unwrap();
+    assert_eq!(report.figure("metrics_bytes"), None);
+    assert_eq!(report.figure("delete_topics_s"), None);
+    assert_eq!(nsqd.seen().requests.get("POST /topic/delete"), None);
+}
+
+#[test]
+fn a_refused_request_ends_the_run_with_its_text() {
+    let nsqd = FakeNsqd::start(Faults { refuse_pause: true, ..Faults::default() });
+    let text = format!("{:#}", topics(&nsqd, "").unwrap_err());
+    assert!(text.contains("pause_topics_s") && text.contains("PAUSE_FAILED"), "{text}");
+    assert!(measure(&nsqd, "topics").is_err(), "there is no HTTP address");
 }
 
 #[test]

@@ -3,24 +3,21 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
+use super::{report_growth, report_memory};
 use crate::command::{self, Identify};
-use crate::connection::{Connection, Event, Received};
+use crate::connection::Connection;
 use crate::http::HttpClient;
+use crate::idle_connections::{IDLE_BUFFER_BYTES, IdleConnections};
 use crate::process_usage::ProcessUsage;
 use crate::progress::Progress;
 use crate::quantity::{parse_span, serialize_span};
 use crate::report::Report;
 use crate::settings::{CommonArgs, parse_name, run_number};
 use crate::snapshot::per;
-
-/// Receive buffer of an idle connection: heartbeats are all that comes.
-const BUFFER_BYTES: usize = 128;
-/// How often heartbeats are looked for; nsqd sends them every 30 s and waits as long again.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Settings of `connections`.
 #[derive(Clone, Debug, Args, Serialize)]
@@ -97,15 +94,13 @@ pub(super) fn measure(args: &ConnectionsArgs) -> Result<Report> {
 fn hold_connections(args: &ConnectionsArgs, topics: &[String], report: &mut Report) -> Result<()> {
     let before = usage(args)?;
     let started = Instant::now();
-    let mut connections = open_connections(args, topics)?;
+    let mut names = topics.iter().cycle();
+    let mut connections =
+        IdleConnections::open(args.count(), || open_connection(args, names.next()))?;
     let opened_in = started.elapsed();
     let idle_before = usage(args)?;
     let held = Instant::now();
-    while held.elapsed() < args.hold {
-        let left = args.hold.saturating_sub(held.elapsed());
-        thread::sleep(left.min(SWEEP_INTERVAL));
-        sweep(&mut connections)?;
-    }
+    connections.hold(args.hold)?;
     let after = usage(args)?;
     report.count("connections", u64::from(args.count()));
     report.real("connections_per_s", per(f64::from(args.count()), opened_in.as_secs_f64()));
@@ -126,57 +121,15 @@ fn hold_connections(args: &ConnectionsArgs, topics: &[String], report: &mut Repo
     Ok(())
 }
 
-fn open_connections(args: &ConnectionsArgs, topics: &[String]) -> Result<Vec<Connection>> {
-    let count = args.count();
-    let mut progress = Progress::new();
-    let mut connections = Vec::new();
-    let mut swept = Instant::now();
-    let mut topics = topics.iter().cycle();
-    for index in 0..count {
-        let mut connection = open_connection(args, topics.next())
-            .with_context(|| format!("connection {} of {count}", index + 1))?;
-        connection.set_nonblocking()?;
-        connections.push(connection);
-        progress.update_count("connections", u64::from(index) + 1, u64::from(count));
-        if swept.elapsed() > SWEEP_INTERVAL {
-            sweep(&mut connections)?;
-            swept = Instant::now();
-        }
-    }
-    Ok(connections)
-}
-
 fn open_connection(args: &ConnectionsArgs, topic: Option<&String>) -> Result<Connection> {
     let common = &args.common;
     let mut connection =
-        Connection::open(&common.address, &Identify::new(), BUFFER_BYTES, common.timeout)?;
+        Connection::open(&common.address, &Identify::new(), IDLE_BUFFER_BYTES, common.timeout)?;
     if let Some(topic) = topic.filter(|_| args.subscribes()) {
         connection.subscribe(topic, &args.channel)?;
         connection.send(&command::ready(1))?;
     }
     Ok(connection)
-}
-
-/// Answers the heartbeats that have come.
-fn sweep(connections: &mut [Connection]) -> Result<()> {
-    for connection in connections {
-        match connection.receive()? {
-            Received::Nothing => continue,
-            Received::End => bail!("nsqd closed an idle connection"),
-            Received::Bytes => {}
-        }
-        let mut heartbeat = false;
-        while let Some(event) = connection.next_event()? {
-            match event {
-                Event::Heartbeat => heartbeat = true,
-                other => bail!("unexpected {other:?} on an idle connection"),
-            }
-        }
-        if heartbeat {
-            connection.send(command::NOP)?;
-        }
-    }
-    Ok(())
 }
 
 fn create_topics(args: &ConnectionsArgs, topics: &[String]) -> Result<()> {
@@ -202,23 +155,4 @@ fn http(args: &ConnectionsArgs) -> Option<HttpClient> {
 
 fn usage(args: &ConnectionsArgs) -> Result<Option<ProcessUsage>> {
     args.common.pid.map(ProcessUsage::of).transpose()
-}
-
-fn report_memory(report: &mut Report, name: &'static str, usage: Option<ProcessUsage>) {
-    if let Some(usage) = usage {
-        report.count(name, usage.rss_bytes);
-    }
-}
-
-fn report_growth(
-    report: &mut Report,
-    name: &'static str,
-    before: Option<ProcessUsage>,
-    after: Option<ProcessUsage>,
-    parts: u32,
-) {
-    if let (Some(before), Some(after)) = (before, after) {
-        let growth = after.rss_bytes.saturating_sub(before.rss_bytes);
-        report.real(name, per(growth as f64, f64::from(parts)));
-    }
 }

@@ -11,6 +11,7 @@ use crate::load::{ConsumeSide, Goal, Load, LoadPlan, Outcome, PublishSide};
 use crate::quantity::{parse_bytes, parse_count};
 use crate::report::Report;
 use crate::settings::{CommonArgs, ConsumeArgs, PublishArgs, share};
+use crate::transport::Transport;
 
 /// Settings of `drain`.
 #[derive(Clone, Debug, Args, Serialize)]
@@ -113,6 +114,7 @@ fn publish(args: &DrainArgs, topic: &str, report: &mut Report) -> Result<()> {
     let load = Load::prepare(LoadPlan {
         publish: Some(PublishSide {
             args: args.publish.clone(),
+            transport: Transport::Tcp,
             connections: args.publishers as usize,
             messages: Some(args.messages()),
             defer_ms: None,

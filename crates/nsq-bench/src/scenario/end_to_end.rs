@@ -10,6 +10,7 @@ use crate::quantity::parse_count;
 use crate::report::Report;
 use crate::settings::{CommonArgs, ConsumeArgs, LimitArgs, PublishArgs, run_number};
 use crate::stamp::STAMP_BYTES;
+use crate::transport::Transport;
 
 /// Settings of `e2e`.
 #[derive(Clone, Debug, Args, Serialize)]
@@ -54,6 +55,7 @@ pub(super) fn measure(args: &EndToEndArgs) -> Result<Report> {
         topic: topic.clone(),
         publish: Some(PublishSide {
             args: args.publish.clone(),
+            transport: Transport::Tcp,
             connections: args.publishers as usize,
             messages: args.limit.messages,
             defer_ms: None,

@@ -30,6 +30,7 @@ use crate::report::Report;
 use crate::settings::{CommonArgs, parse_name, run_number};
 use crate::snapshot::{Measurement, Snapshot};
 use crate::tally::Tally;
+use crate::transport::Transport;
 
 /// A sleep may end this late; the rest of the way to a due time is spent spinning.
 const SPIN: Duration = Duration::from_micros(50);
@@ -48,24 +49,24 @@ pub(crate) struct LatencyArgs {
     pub(crate) common: CommonArgs,
     /// Messages per second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
-    rate: u32,
+    pub(super) rate: u32,
     /// Size of a message body in bytes, at least 24
     #[arg(long, default_value = "200", value_parser = parse_bytes)]
-    size: u64,
+    pub(super) size: u64,
     /// Ready count of the consumer
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-    rdy: u32,
+    pub(super) rdy: u32,
     /// Name of the channel
     #[arg(long, default_value = "bench", value_parser = parse_name)]
-    channel: String,
+    pub(super) channel: String,
     /// Time to measure
     #[arg(long, default_value = "10s", value_parser = parse_span)]
     #[serde(serialize_with = "serialize_span")]
-    duration: Duration,
+    pub(super) duration: Duration,
     /// Time to run before measuring
     #[arg(long, default_value = "1s", value_parser = parse_span)]
     #[serde(serialize_with = "serialize_span")]
-    warmup: Duration,
+    pub(super) warmup: Duration,
 }
 
 /// What sender, reader of answers and consumer share.
@@ -94,39 +95,69 @@ struct Schedule {
     total: u64,
 }
 
+/// A finished run.
+pub(super) struct LatencyRun {
+    shared: Arc<Shared>,
+    schedule: Schedule,
+    measurement: Measurement,
+}
+
 /// Sends on schedule and reports the percentiles.
 pub(super) fn measure(args: &LatencyArgs) -> Result<Report> {
-    ensure!(args.size >= MARK_BYTES as u64, "--size must be at least {MARK_BYTES}");
     let topic = args.common.topic_or_fresh("latency");
-    let messages_in = |span: Duration| (span.as_secs_f64() * f64::from(args.rate)).ceil() as u64;
-    let unmeasured = messages_in(args.warmup);
-    let schedule = Schedule {
-        interval: Duration::from_secs(1) / args.rate,
-        unmeasured,
-        total: unmeasured + messages_in(args.duration).max(1),
-    };
-    let (shared, measurement) = run(args, &topic, schedule)?;
+    let run = LatencyRun::finish(args, &topic)?;
+    let (measurement, books) = (&run.measurement, run.shared.books.lock());
 
     let mut report = Report::new("latency", args);
     report.text("topic", &topic);
     report.real("elapsed_s", measurement.elapsed().as_secs_f64());
     report.real("deliveries_per_s", measurement.rate(measurement.delivered()));
-    let books = shared.books.lock();
     books.from_sending.report(&mut report, ["p50_ms", "p90_ms", "p99_ms", "p99_9_ms", "max_ms"]);
     books.from_due.report(
         &mut report,
         ["due_p50_ms", "due_p90_ms", "due_p99_ms", "due_p99_9_ms", "due_max_ms"],
     );
     measurement.report_usage(&mut report, measurement.delivered());
-    let (acknowledged, delivered) = (shared.acknowledged.count(), shared.delivered.count());
-    report.count("published_in_all", acknowledged);
-    report.count("delivered_in_all", delivered);
-    if delivered != schedule.total || acknowledged != schedule.total {
-        let total = schedule.total;
-        report.problem(format!("{total} sent, {acknowledged} answered, {delivered} delivered"));
-    }
+    report.count("published_in_all", run.shared.acknowledged.count());
+    report.count("delivered_in_all", run.shared.delivered.count());
+    run.report_problem(&mut report);
     clean_up(&args.common, &topic)?;
     Ok(report)
+}
+
+impl LatencyRun {
+    /// Sends on schedule and waits for the last message.
+    pub(super) fn finish(args: &LatencyArgs, topic: &str) -> Result<Self> {
+        ensure!(args.size >= MARK_BYTES as u64, "--size must be at least {MARK_BYTES}");
+        let messages_in =
+            |span: Duration| (span.as_secs_f64() * f64::from(args.rate)).ceil() as u64;
+        let unmeasured = messages_in(args.warmup);
+        let schedule = Schedule {
+            interval: Duration::from_secs(1) / args.rate,
+            unmeasured,
+            total: unmeasured + messages_in(args.duration).max(1),
+        };
+        let (shared, measurement) = run(args, topic, schedule)?;
+        Ok(Self { shared, schedule, measurement })
+    }
+
+    /// Adds p50, p99 and the maximum of the time from sending to receiving, under these names.
+    pub(super) fn report_brief(&self, report: &mut Report, names: [&'static str; 3]) {
+        let books = self.shared.books.lock();
+        for (name, percent) in names.into_iter().zip([50.0, 99.0, 100.0]) {
+            report.real(name, books.from_sending.percentile_ms(percent));
+        }
+    }
+
+    /// Messages that were not answered or not delivered are a problem.
+    pub(super) fn report_problem(&self, report: &mut Report) {
+        let (acknowledged, delivered) =
+            (self.shared.acknowledged.count(), self.shared.delivered.count());
+        let total = self.schedule.total;
+        if delivered != total || acknowledged != total {
+            report.problem(format!("{total} sent, {acknowledged} answered, {delivered} delivered"));
+        }
+    }
 }
 
 fn run(args: &LatencyArgs, topic: &str, schedule: Schedule) -> Result<(Arc<Shared>, Measurement)> {
@@ -138,6 +169,7 @@ fn run(args: &LatencyArgs, topic: &str, schedule: Schedule) -> Result<(Arc<Share
     let answers = open()?;
     let writer = answers.writer()?;
     let shape = PublishShape {
+        transport: Transport::Tcp,
         topic: topic.to_owned(),
         body_bytes: usize::try_from(args.size)?,
         batch: 1,

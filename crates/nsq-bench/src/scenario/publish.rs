@@ -8,6 +8,7 @@ use super::{clean_up, report_published};
 use crate::load::{Goal, Load, LoadPlan, PublishSide};
 use crate::report::Report;
 use crate::settings::{CommonArgs, LimitArgs, PublishArgs};
+use crate::transport::Transport;
 
 /// Settings of `pub`.
 #[derive(Clone, Debug, Args, Serialize)]
@@ -24,6 +25,9 @@ pub(crate) struct PubArgs {
     /// Publishing connections
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
+    /// What to publish through; HTTP needs --http-address, and --depth 1 as its clients have it
+    #[arg(long, value_enum, default_value_t)]
+    over: Transport,
     /// Defer every message by this many milliseconds (DPUB)
     #[arg(long, value_name = "MS")]
     defer: Option<u64>,
@@ -32,6 +36,10 @@ pub(crate) struct PubArgs {
 /// Publishes, and reports the rate of acknowledged messages.
 pub(super) fn measure(args: &PubArgs) -> Result<Report> {
     ensure!(args.defer.is_none() || args.publish.batch == 1, "--defer needs --batch 1");
+    if args.over == Transport::Http {
+        ensure!(args.common.http_address.is_some(), "--over http needs --http-address");
+        ensure!(args.publish.depth == 1, "--over http needs --depth 1");
+    }
     let topic = args.common.topic_or("bench");
     let goal = match args.limit.messages {
         Some(_) => Goal::Published,
@@ -42,6 +50,7 @@ pub(super) fn measure(args: &PubArgs) -> Result<Report> {
         topic: topic.clone(),
         publish: Some(PublishSide {
             args: args.publish.clone(),
+            transport: args.over,
             connections: args.connections as usize,
             messages: args.limit.messages,
             defer_ms: args.defer,

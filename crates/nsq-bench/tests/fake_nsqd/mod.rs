@@ -1,6 +1,8 @@
 //! `FakeNsqd`: just enough of a daemon to be measured, with faults on demand.
 
-use std::collections::{HashMap, VecDeque};
+mod http;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -17,6 +19,10 @@ pub(crate) struct Faults {
     pub(crate) forget_every: Option<u64>,
     /// Answer the FIN with this number (from 1) as if it came too late.
     pub(crate) refuse_finish: Option<u64>,
+    /// Answer the pausing of topics with an error.
+    pub(crate) refuse_pause: bool,
+    /// Have no `/metrics`, as Go NSQ.
+    pub(crate) no_metrics: bool,
 }
 
 /// What clients did.
@@ -29,9 +35,14 @@ pub(crate) struct Seen {
     pub(crate) finished: u64,
     pub(crate) nops: u64,
     pub(crate) ready_counts: Vec<u64>,
+    /// HTTP requests by method and path, without what follows a `?`.
+    pub(crate) requests: BTreeMap<String, u64>,
+    /// Connections that began with an HTTP request.
+    pub(crate) http_connections: u64,
 }
 
-/// A listening fake; its threads end with their connections.
+/// A listening fake, for the protocol and HTTP at one address; its threads end with their
+/// connections.
 pub(crate) struct FakeNsqd {
     address: SocketAddr,
     world: Arc<World>,
@@ -88,6 +99,37 @@ impl World {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+
+    /// Puts the bodies of one command into all channels, unless it is to be refused.
+    fn accepts(&self, topic: &str, bodies: Vec<Vec<u8>>) -> bool {
+        let faults = self.faults;
+        let mut state = self.lock();
+        state.seen.publishes += 1;
+        if faults.refuse_publish == Some(state.seen.publishes) {
+            return false;
+        }
+        for body in bodies {
+            state.seen.messages += 1;
+            let number = state.seen.messages;
+            let is_hit =
+                |every: Option<u64>| every.is_some_and(|every| number.is_multiple_of(every));
+            let copies = match (is_hit(faults.forget_every), is_hit(faults.repeat_every)) {
+                (true, _) => 0,
+                (false, true) => 2,
+                (false, false) => 1,
+            };
+            let channels = state.topics.entry(topic.to_owned()).or_default();
+            if channels.is_empty() {
+                channels.insert(String::new(), VecDeque::new());
+            }
+            for queue in channels.values_mut() {
+                queue.extend(std::iter::repeat_n(body.clone(), copies));
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
 }
 
 /// Serves a connection to its end; how it ends is the client's business.
@@ -114,7 +156,9 @@ impl FakeConnection {
     fn serve(&mut self, reader: &mut BufReader<TcpStream>) -> io::Result<()> {
         let mut magic = [0; 4];
         reader.read_exact(&mut magic)?;
-        assert_eq!(&magic, b"  V2");
+        if &magic != b"  V2" {
+            return http::serve(&self.world, &mut self.writer.lock().unwrap(), &magic, reader);
+        }
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line)? == 0 {
@@ -179,35 +223,11 @@ impl FakeConnection {
     }
 
     fn publish(&self, topic: &str, bodies: Vec<Vec<u8>>) -> io::Result<()> {
-        let faults = self.world.faults;
-        let mut state = self.world.lock();
-        state.seen.publishes += 1;
-        if faults.refuse_publish == Some(state.seen.publishes) {
-            drop(state);
-            self.send(1, b"E_PUB_FAILED PUB failed exiting")?;
-            return Err(io::ErrorKind::ConnectionAborted.into());
+        if self.world.accepts(topic, bodies) {
+            return self.send(0, b"OK");
         }
-        for body in bodies {
-            state.seen.messages += 1;
-            let number = state.seen.messages;
-            let is_hit =
-                |every: Option<u64>| every.is_some_and(|every| number.is_multiple_of(every));
-            let copies = match (is_hit(faults.forget_every), is_hit(faults.repeat_every)) {
-                (true, _) => 0,
-                (false, true) => 2,
-                (false, false) => 1,
-            };
-            let channels = state.topics.entry(topic.to_owned()).or_default();
-            if channels.is_empty() {
-                channels.insert(String::new(), VecDeque::new());
-            }
-            for queue in channels.values_mut() {
-                queue.extend(std::iter::repeat_n(body.clone(), copies));
-            }
-        }
-        drop(state);
-        self.world.changed.notify_all();
-        self.send(0, b"OK")
+        self.send(1, b"E_PUB_FAILED PUB failed exiting")?;
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     fn finish(&self, id: &str) -> io::Result<()> {
