@@ -15,6 +15,7 @@ use nsq_store::{Store, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
+use crate::aside::Aside;
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
 use crate::clock::Clock;
@@ -48,6 +49,7 @@ pub struct Node {
     pub(crate) store: Store,
     pub(crate) health: Health,
     pub(crate) meters: Meters,
+    pub(crate) aside: Aside,
     pub(crate) sweep: Sweep,
     pub(crate) keeper: Keeper,
     /// Leaves a worker thread free when the disk holds up all publishers.
@@ -103,6 +105,7 @@ impl Node {
             store,
             health,
             meters: Meters::default(),
+            aside: Aside::start()?,
             sweep: Sweep::default(),
             keeper: Keeper::default(),
             append_permits: Semaphore::new(append_permits),
@@ -278,13 +281,15 @@ impl Node {
         // Each topic waits for the disk, which serves many at once better than one by one.
         std::thread::scope(|scope| {
             for _ in 0..FINISHERS.min(topics.len()) {
-                scope.spawn(|| {
-                    while let Some(topic) = topics.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        self.finish_topic(topic);
-                    }
-                });
+                scope.spawn(|| self.finish_topics(&topics, &next));
             }
         });
+    }
+
+    fn finish_topics(&self, topics: &[Arc<Topic>], next: &AtomicUsize) {
+        while let Some(topic) = topics.get(next.fetch_add(1, Ordering::Relaxed)) {
+            self.finish_topic(topic);
+        }
     }
 
     fn finish_topic(&self, topic: &Topic) {

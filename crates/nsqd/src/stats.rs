@@ -45,12 +45,12 @@ pub(crate) async fn gather_aside<T: Send + 'static>(
     selection: Selection,
     render: impl FnOnce(&Node, Stats) -> T + Send + 'static,
 ) -> Option<T> {
-    let node = Arc::clone(node);
-    let rendered = tokio::task::spawn_blocking(move || {
-        let stats = gather(&node, &selection);
-        render(&node, stats)
+    let of = Arc::clone(node);
+    let rendered = node.aside.run(move || {
+        let stats = gather(&of, &selection);
+        render(&of, stats)
     });
-    rendered.await.ok()
+    rendered.await
 }
 
 /// What is selected, as it is now: each topic and channel by itself, no two at the same moment.
