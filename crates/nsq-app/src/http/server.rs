@@ -125,9 +125,10 @@ where
             Ok((stream, peer)) => {
                 pause = ACCEPT_PAUSE_MIN;
                 let (router, shutdown) = (Arc::clone(router), shutdown.clone());
+                // Before it is one of them: it must not make room for itself.
+                connections.make_room();
                 let connection = connections.add(peer);
                 connections.tasks.spawn(serve_connection(router, stream, connection, shutdown));
-                connections.make_room();
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) if is_final(&error) => return Err(error),
@@ -170,9 +171,9 @@ impl Connections {
         self.tasks.len() >= self.max + ENDING_MAX
     }
 
-    /// Ends one that waits for a request, if there are more than there should be.
+    /// Ends one that waits for a request, unless there is room for another.
     fn make_room(&mut self) {
-        if self.tasks.len() <= self.max {
+        if self.tasks.len() < self.max {
             return;
         }
         // Those passed over are busy: they have their turn again behind the others.
