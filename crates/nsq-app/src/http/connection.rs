@@ -27,13 +27,15 @@ impl Connection {
         }
     }
 
-    /// Notes whether a request is being answered.
+    /// Notes whether a request is being answered. While its body is still to come it is not: that
+    /// is waiting for the client, and may last for ever.
     pub(super) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
     }
 
     /// Ends the connection unless a request is being answered, and says whether it does. A request
-    /// that arrives at the same moment is lost, as with any idle connection that a server closes.
+    /// that arrives at the same moment is lost, as with any idle connection that a server closes;
+    /// one whose body is on its way has a moment to be completed.
     pub(super) fn close_if_idle(&self) -> bool {
         let closes =
             !self.busy.load(Ordering::Relaxed) && !self.evicted.swap(true, Ordering::Relaxed);

@@ -25,7 +25,8 @@ const ENDING_MAX: usize = 16;
 /// How often a connection is looked for that can be ended, when all were busy.
 const EVICTION_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection that has to make room may take to write the rest of a response.
+/// How long a connection that has to make room may take to write the rest of a response, or to
+/// complete a request it has begun.
 const EVICTION_GRACE: Duration = Duration::from_secs(1);
 
 /// How many busy connections are passed over in the search for one that can be closed.
@@ -55,8 +56,8 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// it and idle connections at once, and the others when their request is answered, at the latest
 /// after two seconds.
 ///
-/// Of `connections_max` connections at once, the one that has waited longest for a request makes
-/// room for a new one; when all are busy, new ones wait in the kernel's queue.
+/// Of `connections_max` connections at once, the oldest that waits for a request, or for the rest
+/// of one, makes room for a new one; when all are busy, new ones wait in the kernel's queue.
 ///
 /// # Errors
 ///
@@ -171,7 +172,7 @@ impl Connections {
         self.tasks.len() >= self.max + ENDING_MAX
     }
 
-    /// Ends one that waits for a request, unless there is room for another.
+    /// Ends one that waits for its client, unless there is room for another.
     fn make_room(&mut self) {
         if self.tasks.len() < self.max {
             return;
