@@ -11,6 +11,7 @@ use super::Peer;
 pub(super) struct Connection {
     peer: Peer,
     body_unread: AtomicBool,
+    has_asked: AtomicBool,
     busy: AtomicBool,
     evicted: AtomicBool,
     eviction: Notify,
@@ -21,10 +22,21 @@ impl Connection {
         Self {
             peer,
             body_unread: AtomicBool::new(false),
+            has_asked: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
             eviction: Notify::new(),
         }
+    }
+
+    /// Notes that the head of a request has come.
+    pub(super) fn on_request(&self) {
+        self.has_asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was a request, so that a response may be on its way.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
     }
 
     /// Notes whether a request is being answered. While its body is still to come it is not: that

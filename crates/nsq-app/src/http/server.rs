@@ -221,6 +221,7 @@ async fn serve_connection<S, T>(
     let service = service_fn(|request| {
         let (router, connection) = (&router, &connection);
         async move {
+            connection.on_request();
             connection.set_busy(true);
             let response = router.respond(connection, request).await;
             connection.set_busy(false);
@@ -238,6 +239,11 @@ async fn serve_connection<S, T>(
         tokio::select! {
             outcome = &mut served => outcome,
             () = connection.evicted() => {
+                // Nothing is owed to a client that has not even completed one head: a flood of
+                // those must not hold every place for the time of grace.
+                if !connection.has_asked() {
+                    return;
+                }
                 served.as_mut().graceful_shutdown();
                 match time::timeout(EVICTION_GRACE, served).await {
                     // Its last response is written, or would not be taken.
