@@ -69,6 +69,10 @@ impl Default for IdentifyLimits {
     }
 }
 
+/// What is kept of a text by which a client describes itself, in bytes. The body of an IDENTIFY
+/// may have megabytes, and every connection would keep them and show them in `/stats`.
+const DESCRIPTION_BYTES_MAX: usize = 1024;
+
 /// The settings of one client.
 ///
 /// A client may IDENTIFY several times before it subscribes. Most settings follow the last time,
@@ -169,10 +173,11 @@ impl ClientSettings {
             .filter(|rate| *rate <= 99)
             .ok_or_else(|| invalid("sample rate", request.sample_rate.into()))?;
         self.apply_msg_timeout(request.msg_timeout, limits)?;
-        self.client_id = request.client_id;
-        self.hostname = request.hostname;
-        self.user_agent = request.user_agent;
-        self.topology = request.topology;
+        self.client_id = shortened(request.client_id);
+        self.hostname = shortened(request.hostname);
+        self.user_agent = shortened(request.user_agent);
+        let Topology { region, zone } = request.topology;
+        self.topology = Topology { region: shortened(region), zone: shortened(zone) };
         self.delivery.get_or_insert(DeliverySettings {
             is_zone_local: self.topology.zone == limits.topology.zone,
             is_region_local: self.topology.region == limits.topology.region,
@@ -357,6 +362,15 @@ fn invalid(what: &str, asked: i64) -> ProtocolError {
         ErrorCode::BadBody,
         format_args!("IDENTIFY {what} ({asked}) is invalid"),
     )
+}
+
+/// The beginning of a text, in a buffer no larger than that.
+fn shortened(text: String) -> String {
+    if text.len() <= DESCRIPTION_BYTES_MAX {
+        return text;
+    }
+    let end = text.floor_char_boundary(DESCRIPTION_BYTES_MAX);
+    text.get(..end).unwrap_or_default().to_owned()
 }
 
 fn milliseconds(duration: Duration) -> u64 {

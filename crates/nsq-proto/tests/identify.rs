@@ -208,6 +208,22 @@ fn names_are_replaced_even_by_nothing() {
 }
 
 #[test]
+fn long_descriptions_are_cut() {
+    let long = "\u{e9}".repeat(1_000_000);
+    let (settings, answer) = first(&format!(
+        r#"{{"client_id":"x{long}","hostname":"{long}","user_agent":"short",
+            "topology_region":"{long}","topology_zone":"{long}"}}"#
+    ));
+    assert_eq!(answer, "OK");
+    assert_eq!(settings.client_id, format!("x{}", "\u{e9}".repeat(511)));
+    assert_eq!(settings.user_agent, "short");
+    let topology = &settings.topology;
+    for text in [&settings.hostname, &topology.region, &topology.zone] {
+        assert_eq!(*text, "\u{e9}".repeat(512));
+    }
+}
+
+#[test]
 fn identifying_again_keeps_what_is_absent_and_does_not_change_delivery() {
     let limits = full();
     let mut settings = ClientSettings::new("127.0.0.1", &limits);

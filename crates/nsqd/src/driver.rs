@@ -391,9 +391,15 @@ impl Driver {
     }
 
     /// Sends the last frame, and reads on for a moment so that the kernel does not answer what is
-    /// still coming with a reset that would destroy it.
+    /// still coming with a reset that would destroy it. When others need the place, that is all.
     async fn say_goodbye(&mut self, error: &ProtocolError) {
         frame::error(&mut self.output, error);
+        let client = Arc::clone(&self.client);
+        let must_close = poll_fn(|context| match client.signal.poll(context) {
+            Poll::Ready(Woken { close: true, .. }) => Poll::Ready(()),
+            // What the channel has is nothing to this client any more.
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
+        });
         let farewell = tokio::time::timeout(LINGER, async {
             while !self.output.is_empty() {
                 let (stream, output) = (&mut self.stream, &mut self.output);
@@ -414,9 +420,10 @@ impl Driver {
             }
             io::Result::Ok(())
         });
-        match farewell.await {
+        tokio::select! {
+            () = must_close => {}
             // The connection ends here in any case.
-            Ok(Ok(())) | Ok(Err(_)) | Err(_) => {}
+            _ = farewell => {}
         }
     }
 

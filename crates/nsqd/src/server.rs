@@ -147,6 +147,12 @@ async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown)
         tokio::select! {
             biased;
             () = shutdown.wait() => break,
+            // First, so that those that are gone make room for those that come.
+            Some(ended) = connections.join_next() => {
+                if let Err(error) = ended {
+                    node.log.error(format_args!("TCP: a connection ended badly - {error}"));
+                }
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     if !crowd.admits(node, connections.len(), peer) {
@@ -162,11 +168,6 @@ async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown)
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            Some(ended) = connections.join_next() => {
-                if let Err(error) = ended {
-                    node.log.error(format_args!("TCP: a connection ended badly - {error}"));
-                }
-            }
         }
     }
     drop(listener);

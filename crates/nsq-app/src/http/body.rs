@@ -104,7 +104,10 @@ impl Body {
                 self.connection.note_body(false);
                 return Ok(None);
             }
-            let Some(frame) = self.incoming.frame().await else {
+            self.connection.set_busy(false);
+            let frame = self.incoming.frame().await;
+            self.connection.set_busy(true);
+            let Some(frame) = frame else {
                 self.connection.note_body(false);
                 return Ok(None);
             };

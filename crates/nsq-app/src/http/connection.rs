@@ -11,6 +11,7 @@ use super::Peer;
 pub(super) struct Connection {
     peer: Peer,
     body_unread: AtomicBool,
+    has_asked: AtomicBool,
     busy: AtomicBool,
     evicted: AtomicBool,
     eviction: Notify,
@@ -21,19 +22,32 @@ impl Connection {
         Self {
             peer,
             body_unread: AtomicBool::new(false),
+            has_asked: AtomicBool::new(false),
             busy: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
             eviction: Notify::new(),
         }
     }
 
-    /// Notes whether a request is being answered.
+    /// Notes that the head of a request has come.
+    pub(super) fn on_request(&self) {
+        self.has_asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was a request, so that a response may be on its way.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether a request is being answered. While its body is still to come it is not: that
+    /// is waiting for the client, and may last for ever.
     pub(super) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
     }
 
     /// Ends the connection unless a request is being answered, and says whether it does. A request
-    /// that arrives at the same moment is lost, as with any idle connection that a server closes.
+    /// that arrives at the same moment is lost, as with any idle connection that a server closes;
+    /// one whose body is on its way has a moment to be completed.
     pub(super) fn close_if_idle(&self) -> bool {
         let closes =
             !self.busy.load(Ordering::Relaxed) && !self.evicted.swap(true, Ordering::Relaxed);

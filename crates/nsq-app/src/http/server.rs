@@ -25,7 +25,8 @@ const ENDING_MAX: usize = 16;
 /// How often a connection is looked for that can be ended, when all were busy.
 const EVICTION_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection that has to make room may take to write the rest of a response.
+/// How long a connection that has to make room may take to write the rest of a response, or to
+/// complete a request it has begun.
 const EVICTION_GRACE: Duration = Duration::from_secs(1);
 
 /// How many busy connections are passed over in the search for one that can be closed.
@@ -55,8 +56,8 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// it and idle connections at once, and the others when their request is answered, at the latest
 /// after two seconds.
 ///
-/// Of `connections_max` connections at once, the one that has waited longest for a request makes
-/// room for a new one; when all are busy, new ones wait in the kernel's queue.
+/// Of `connections_max` connections at once, the oldest that waits for a request, or for the rest
+/// of one, makes room for a new one; when all are busy, new ones wait in the kernel's queue.
 ///
 /// # Errors
 ///
@@ -125,9 +126,10 @@ where
             Ok((stream, peer)) => {
                 pause = ACCEPT_PAUSE_MIN;
                 let (router, shutdown) = (Arc::clone(router), shutdown.clone());
+                // Before it is one of them: it must not make room for itself.
+                connections.make_room();
                 let connection = connections.add(peer);
                 connections.tasks.spawn(serve_connection(router, stream, connection, shutdown));
-                connections.make_room();
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) if is_final(&error) => return Err(error),
@@ -170,9 +172,9 @@ impl Connections {
         self.tasks.len() >= self.max + ENDING_MAX
     }
 
-    /// Ends one that waits for a request, if there are more than there should be.
+    /// Ends one that waits for its client, unless there is room for another.
     fn make_room(&mut self) {
-        if self.tasks.len() <= self.max {
+        if self.tasks.len() < self.max {
             return;
         }
         // Those passed over are busy: they have their turn again behind the others.
@@ -219,6 +221,7 @@ async fn serve_connection<S, T>(
     let service = service_fn(|request| {
         let (router, connection) = (&router, &connection);
         async move {
+            connection.on_request();
             connection.set_busy(true);
             let response = router.respond(connection, request).await;
             connection.set_busy(false);
@@ -236,6 +239,11 @@ async fn serve_connection<S, T>(
         tokio::select! {
             outcome = &mut served => outcome,
             () = connection.evicted() => {
+                // Nothing is owed to a client that has not even completed one head: a flood of
+                // those must not hold every place for the time of grace.
+                if !connection.has_asked() {
+                    return;
+                }
                 served.as_mut().graceful_shutdown();
                 match time::timeout(EVICTION_GRACE, served).await {
                     // Its last response is written, or would not be taken.

@@ -100,6 +100,34 @@ async fn the_longest_idle_connection_makes_room_and_a_busy_one_stays() {
 }
 
 #[tokio::test]
+async fn bodies_that_never_end_keep_nobody_out() {
+    let daemon = Daemon::start().await;
+    let mut endless = Vec::new();
+    // More than there may be, those included that are just ending.
+    for _ in 0..4 * CONNECTIONS_MAX {
+        let mut client = daemon.connect().await;
+        client.send("POST /pub HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf").await;
+        endless.push(client);
+    }
+    let mut late = daemon.connect().await;
+    assert!(late.is_usable().await);
+}
+
+#[tokio::test]
+async fn a_newcomer_does_not_make_room_for_itself() {
+    let daemon = Daemon::start().await;
+    let mut busy = Vec::new();
+    for _ in 0..CONNECTIONS_MAX {
+        let mut client = daemon.connect().await;
+        client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        daemon.state.waiting.notified().await;
+        busy.push(client);
+    }
+    let mut newcomer = daemon.connect().await;
+    assert!(newcomer.is_usable().await);
+}
+
+#[tokio::test]
 async fn clients_of_a_unix_socket_show_as_at_sign() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("http.sock");

@@ -43,6 +43,28 @@ fn a_silent_connection_makes_room() {
 }
 
 #[test]
+fn clients_that_do_not_speak_the_protocol_take_no_more_than_their_places() {
+    if is_original() {
+        return;
+    }
+    let daemon = Daemon::start(&["--max-connections=2"]);
+    let mut strangers = Vec::new();
+    for _ in 0..50 {
+        let mut stranger = Client::connect(daemon.tcp());
+        stranger.send("BAD!");
+        stranger.expect_error("E_BAD_PROTOCOL");
+        strangers.push(stranger);
+    }
+    let answer = daemon.get("/debug/pprof/heap");
+    let heap = answer.text();
+    let clients = heap.lines().find_map(|line| line.strip_prefix("clients "));
+    let clients = clients.and_then(|count| count.parse::<u64>().ok());
+    // A few may be on their way out.
+    assert!(clients.is_some_and(|clients| clients <= 10), "{heap}");
+    greeted(&daemon);
+}
+
+#[test]
 fn a_daemon_that_is_well_is_alive_and_ready() {
     if is_original() {
         return;
