@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
+use tokio_io_timeout::TimeoutStream;
 
 use super::connection::Connection;
 use super::{Listener, Peer, Router};
@@ -39,6 +40,10 @@ const HEAD_BYTES_MAX: usize = 1 << 20;
 /// waits for ever; this is well above the 90 s after which Go's own clients drop idle
 /// connections, so that a client never sends into one we are about to close.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long a client may take no byte of its response, which is kept for it: `/metrics` of a large
+/// daemon is megabytes.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long requests still running at shutdown may take.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -210,13 +215,16 @@ fn report(log: &Logger, end: Result<(), JoinError>) {
 
 async fn serve_connection<S, T>(
     router: Arc<Router<S>>,
-    mut stream: T,
+    stream: T,
     connection: Arc<Connection>,
     shutdown: Shutdown,
 ) where
     S: Send + Sync + 'static,
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let mut stream = Box::pin(stream);
     let _open = router.connections().accept();
     let service = service_fn(|request| {
         let (router, connection) = (&router, &connection);

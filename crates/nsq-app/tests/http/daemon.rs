@@ -18,6 +18,9 @@ pub(crate) const BODY_LIMIT_BYTES: u64 = 100_000;
 /// How many connections there may be at once.
 pub(crate) const CONNECTIONS_MAX: usize = 10;
 
+/// The length of `/large`.
+pub(crate) const LARGE_BYTES: usize = 64 << 20;
+
 /// State of the endpoints.
 #[derive(Default)]
 pub(crate) struct State {
@@ -97,6 +100,7 @@ pub(crate) fn routes() -> Vec<Route<State>> {
     vec![
         get("/ping", ping).plain(),
         get("/stats", stats),
+        get("/large", large),
         get("/fault", fault).unlogged(),
         get("/wait", wait),
         post("/pub", publish).reads_body().unlogged(),
@@ -115,6 +119,11 @@ async fn ping(_: Arc<State>, _: Request) -> HandlerResult {
 async fn stats(_: Arc<State>, request: Request) -> HandlerResult {
     let query = request.query()?;
     Answer::json(&[query.first("topic")])
+}
+
+/// More than fits into the buffers of the kernel.
+async fn large(_: Arc<State>, _: Request) -> HandlerResult {
+    Ok(Answer::text(vec![b'x'; LARGE_BYTES]))
 }
 
 async fn fault(_: Arc<State>, request: Request) -> HandlerResult {

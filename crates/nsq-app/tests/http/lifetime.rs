@@ -1,13 +1,14 @@
 //! Connections and listeners from open to close.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use nsq_app::Shutdown;
 use nsq_app::http::{Router, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-use crate::daemon::{CONNECTIONS_MAX, Daemon, State, capture_log, routes};
+use crate::daemon::{CONNECTIONS_MAX, Daemon, LARGE_BYTES, State, capture_log, routes};
 
 const GET_PING: &str = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -125,6 +126,24 @@ async fn a_newcomer_does_not_make_room_for_itself() {
     }
     let mut newcomer = daemon.connect().await;
     assert!(newcomer.is_usable().await);
+}
+
+/// The clock runs ahead as soon as nobody can go on.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_dropped() {
+    let daemon = Daemon::start().await;
+    let mut stream = TcpStream::connect(&daemon.address).await.expect("the daemon listens");
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it reads");
+    stream.readable().await.expect("the response has begun");
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    let mut received = Vec::new();
+    // What the kernel holds, then the end or a reset.
+    match stream.read_to_end(&mut received).await {
+        Ok(_) | Err(_) => {}
+    }
+    assert!(received.len() < LARGE_BYTES, "{} bytes came", received.len());
 }
 
 #[tokio::test]
