@@ -1,18 +1,22 @@
-//! JSON bodies of the HTTP endpoints.
+//! JSON bodies of the HTTP endpoints, and a client that asks for them.
 //!
 //! Every type here is one JSON object of nsqd's HTTP interface. Field order is the order on the
 //! wire. All of them are written with [`to_json`] and read with `serde_json`: unknown keys are
 //! ignored and missing ones take their zero value, so nodes of different versions can be mixed.
 
+mod client;
 mod error_body;
 mod info;
 mod json;
+mod lookup;
 mod nanoseconds;
 mod stats;
 
+pub use client::{HttpClient, RequestError};
 pub use error_body::ErrorBody;
 pub use info::Info;
 pub use json::to_json;
+pub use lookup::{ChannelList, LookupIdentify, LookupInfo};
 pub use stats::{
     ChannelStats, ClientStats, Latency, LatencyPercentile, MemoryStats, PublishCount, Stats,
     TopicStats,

@@ -37,6 +37,8 @@ pub struct Topic {
     gate: Sequence,
     end: Sequence,
     paused: bool,
+    /// Its first channels are not known yet.
+    starting: bool,
     channels: usize,
     /// Those of them that a restart brings back.
     durable_channels: usize,
@@ -64,7 +66,7 @@ impl Topic {
             .collect();
         runs.sort_unstable_by_key(|run| run.first);
         let durable_channels = channels;
-        Self { gate, end, paused: false, channels, durable_channels, held: runs, dirty: true }
+        Self { gate, end, channels, durable_channels, held: runs, dirty: true, ..Self::default() }
     }
 
     /// Messages were appended; with `due_ns`, as deferred ones.
@@ -108,6 +110,18 @@ impl Topic {
     /// Lets it go on; [`Topic::release`] follows.
     pub fn unpause(&mut self) {
         self.paused = false;
+    }
+
+    /// Nothing is handed out before [`Topic::start`]: the topic is new, and somebody is asked which
+    /// channels it shall have.
+    pub fn hold_start(&mut self) {
+        self.starting = true;
+        self.dirty = true;
+    }
+
+    /// Its channels are there; [`Topic::release`] follows.
+    pub fn start(&mut self) {
+        self.starting = false;
     }
 
     /// What the channels must be told now: the runs of deferred messages in order, then how far
@@ -191,8 +205,9 @@ impl Topic {
         self.channels
     }
 
-    fn is_open(&self) -> bool {
-        !self.paused && self.channels > 0
+    /// Whether what is published goes to the channels at once.
+    pub fn is_open(&self) -> bool {
+        !self.paused && !self.starting && self.channels > 0
     }
 }
 

@@ -18,7 +18,7 @@ use crate::node::{Node, VERSION};
 use crate::topic::Topic;
 
 /// The ports that were really bound; 0 without a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ports {
     pub(crate) tcp: u16,
     pub(crate) http: u16,

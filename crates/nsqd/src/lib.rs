@@ -13,6 +13,7 @@ mod host;
 mod http;
 mod keeper;
 mod latency;
+mod lookup;
 mod metadata;
 mod meters;
 mod metrics;

@@ -50,6 +50,7 @@ impl Node {
     pub(crate) fn metadata_changed(&self, topic: &TopicName) {
         self.metadata.changed.lock().insert(topic.clone());
         self.metadata.more.notify_one();
+        self.lookup.topic_changed(topic);
     }
 
     /// Writes `nsqd.dat` after each change; changes that come together are written together.

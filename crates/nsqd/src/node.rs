@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use nsq_app::Logger;
 use nsq_broker::Topic as BrokerTopic;
@@ -21,7 +21,9 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::handles::Handles;
 use crate::health::Health;
+use crate::http::Ports;
 use crate::keeper::{self, Keeper};
+use crate::lookup::LookupPeers;
 use crate::metadata::MetadataKeeper;
 use crate::meters::Meters;
 use crate::options::Options;
@@ -61,6 +63,11 @@ pub struct Node {
     /// Topics are created and deleted one at a time.
     changing_topics: Mutex<()>,
     pub(crate) metadata: MetadataKeeper,
+    pub(crate) lookup: LookupPeers,
+    /// What was bound, once it is.
+    ports: OnceLock<Ports>,
+    /// Gives every topic a number of its own.
+    next_life: AtomicU64,
     exiting: AtomicBool,
     pub(crate) data_path: PathBuf,
 }
@@ -114,6 +121,9 @@ impl Node {
             topics: RwLock::default(),
             changing_topics: Mutex::default(),
             metadata: MetadataKeeper::new(),
+            lookup: LookupPeers::default(),
+            ports: OnceLock::new(),
+            next_life: AtomicU64::new(0),
             exiting: AtomicBool::new(false),
             data_path,
         }))
@@ -194,8 +204,15 @@ impl Node {
         } else {
             restore::topic(self, name, &[])?
         };
+        let asks = self.asks_for_channels();
+        if asks {
+            topic.hold_start();
+        }
         self.topics.write().insert(name.clone(), Arc::clone(&topic));
         self.log.info(format_args!("TOPIC({name}): created"));
+        if asks {
+            tokio::spawn(Arc::clone(self).start_topic(Arc::clone(&topic)));
+        }
         self.metadata_changed(name);
         Ok(topic)
     }
@@ -216,6 +233,22 @@ impl Node {
     /// The topic of this name, if there is one.
     pub(crate) fn existing_topic(&self, name: &str) -> Option<Arc<Topic>> {
         self.topics.read().get(name).cloned()
+    }
+
+    /// Notes what was bound.
+    pub(crate) fn set_ports(&self, ports: Ports) {
+        // Said once, before anybody asks.
+        if self.ports.set(ports).is_err() {}
+    }
+
+    /// The ports that were bound.
+    pub(crate) fn ports(&self) -> Ports {
+        self.ports.get().copied().unwrap_or_default()
+    }
+
+    /// A number that no other topic of this process has.
+    pub(crate) fn next_life(&self) -> u64 {
+        self.next_life.fetch_add(1, Ordering::Relaxed)
     }
 
     /// All topics, by name.

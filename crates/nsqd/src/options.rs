@@ -42,6 +42,15 @@ nsq_app::flags! {
         "broadcast-tcp-port" => broadcast_tcp_port: u16 = 0;
         /// HTTP port that others should use to reach this node (0: the port that was bound)
         "broadcast-http-port" => broadcast_http_port: u16 = 0;
+        /// lookupd TCP address (may be given multiple times)
+        "lookupd-tcp-address", key "nsqlookupd_tcp_addresses"
+            => nsqlookupd_tcp_addresses: Vec<String> = Vec::new();
+        /// timeout for HTTP connect
+        "http-client-connect-timeout"
+            => http_client_connect_timeout: Duration = Duration::from_secs(2);
+        /// timeout for HTTP request
+        "http-client-request-timeout"
+            => http_client_request_timeout: Duration = Duration::from_secs(5);
         /// region of this node, for topology-aware consumption
         "topology-region" => topology_region: String = String::new();
         /// zone of this node, for topology-aware consumption
@@ -126,12 +135,9 @@ nsq_app::flags! {
 
 /// Options of Go NSQ that are refused until there is what they are for.
 const LATER: &[LaterFlag] = &[
-    later("lookupd-tcp-address", "nsqlookupd_tcp_addresses", Accepted::Empty, "nsqlookupd"),
     later("auth-http-address", "auth_http_addresses", Accepted::Empty, "AUTH"),
     // How to ask somebody who is never asked.
     later("auth-http-request-method", "auth_http_request_method", Accepted::Any, "AUTH"),
-    later("http-client-connect-timeout", "http_client_connect_timeout", Accepted::Any, "AUTH"),
-    later("http-client-request-timeout", "http_client_request_timeout", Accepted::Any, "AUTH"),
     // Go NSQ, too, uses this address only with a certificate.
     later("https-address", "https_address", Accepted::Any, "TLS"),
     later("tls-cert", "tls_cert", Accepted::Empty, "TLS"),

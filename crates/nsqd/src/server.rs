@@ -106,6 +106,8 @@ impl Server {
             tcp: tcp.local_addr()?.port(),
             http: http.as_ref().map_or(Ok(0), |http| http.local_addr().map(|a| a.port()))?,
         };
+        node.set_ports(ports);
+        node.set_lookup_peers(&node.options.nsqlookupd_tcp_addresses);
         let mut background = JoinSet::new();
         background.spawn({
             let node = Arc::clone(&node);
@@ -129,6 +131,7 @@ impl Server {
             serving_http.await??;
         }
         background.shutdown().await;
+        node.close_lookup_peers();
         let finishing = Arc::clone(&node);
         tokio::task::spawn_blocking(move || finishing.finish()).await?;
         node.log.info(format_args!("NSQ: bye"));
@@ -221,13 +224,16 @@ impl Drop for Registered<'_> {
     }
 }
 
-async fn bind(address: &str) -> anyhow::Result<TcpListener> {
-    // Go takes an address without a host as all interfaces.
-    let full = match address.strip_prefix(':') {
+/// An address as Go takes it: without a host it is this one, or all interfaces to listen on.
+pub(crate) fn full_address(address: &str) -> String {
+    match address.strip_prefix(':') {
         Some(port) => format!("0.0.0.0:{port}"),
         None => address.to_owned(),
-    };
-    TcpListener::bind(&full).await.map_err(|error| {
+    }
+}
+
+async fn bind(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(&full_address(address)).await.map_err(|error| {
         let reason = system_text(&error);
         anyhow::anyhow!("listen ({address}) failed - listen tcp {address}: bind: {reason}")
     })

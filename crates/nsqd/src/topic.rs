@@ -33,6 +33,8 @@ use crate::syncer::Syncer;
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: TopicName,
+    /// Tells it from an earlier topic of the same name.
+    pub(crate) life: u64,
     pub(crate) backing: Backing,
     pub(crate) node: Arc<Node>,
     /// Held over an append and the handing out of what was appended, so that channels hear of
@@ -120,8 +122,10 @@ impl Topic {
         broker: BrokerTopic,
         journal: Option<Journal>,
     ) -> Arc<Self> {
+        let life = node.next_life();
         Arc::new_cyclic(|me| Self {
             name,
+            life,
             backing,
             node,
             core: Mutex::new(Core { broker, exiting: false, next_channel: 0 }),
@@ -216,7 +220,7 @@ impl Topic {
         if !self.name.is_ephemeral() {
             return Some((block, count));
         }
-        let holding = core.broker.is_paused() || core.broker.channel_count() == 0;
+        let holding = !core.broker.is_open();
         let room = self.node.options.mem_queue_size.saturating_sub(core.broker.depth());
         if !holding || room >= u64::from(count) {
             return Some((block, count));
@@ -381,6 +385,20 @@ impl Topic {
         let mut core = self.core.lock();
         core.broker.unpause();
         self.paused.store(false, Ordering::Relaxed);
+        self.release(&mut core);
+        drop(core);
+        self.touch();
+    }
+
+    /// Holds messages back until [`Self::start`].
+    pub(crate) fn hold_start(&self) {
+        self.core.lock().broker.hold_start();
+    }
+
+    /// Its channels are there: messages may go out.
+    pub(crate) fn start(&self) {
+        let mut core = self.core.lock();
+        core.broker.start();
         self.release(&mut core);
         drop(core);
         self.touch();

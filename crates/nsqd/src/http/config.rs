@@ -1,4 +1,4 @@
-//! Options over HTTP: all of them can be read, the log level can be changed.
+//! Options over HTTP: all of them can be read, two can be changed.
 
 use std::sync::Arc;
 
@@ -29,6 +29,11 @@ pub(super) async fn change(endpoints: Arc<Endpoints>, mut request: Request) -> H
             let level = level.ok_or(Failure::bad_request("INVALID_VALUE"))?;
             endpoints.node.log.change_level(level);
         }
+        "nsqlookupd_tcp_addresses" => {
+            let addresses: Option<Vec<String>> =
+                serde_json::from_slice(&body).map_err(|_| Failure::bad_request("INVALID_VALUE"))?;
+            endpoints.node.set_lookup_peers(&addresses.unwrap_or_default());
+        }
         _ => return Err(Failure::bad_request("INVALID_OPTION")),
     }
     answer(&endpoints, key)
@@ -56,6 +61,7 @@ fn effective(endpoints: &Endpoints, key: &str) -> Option<ConfigValue> {
         "log_level" => ConfigValue::Integer(i64::from(node.log.level().number())),
         "broadcast_tcp_port" => port(node.options.broadcast_tcp_port, ports.tcp),
         "broadcast_http_port" => port(node.options.broadcast_http_port, ports.http),
+        "nsqlookupd_tcp_addresses" => ConfigValue::Texts(node.lookup.addresses()),
         "statsd_prefix" => ConfigValue::Text(statsd::prefix(&node.options, ports.http)),
         _ => (flag.config_value)(&node.options),
     })

@@ -4,6 +4,7 @@ mod client;
 mod commands;
 mod daemon;
 mod http;
+mod lookupd;
 mod patience;
 mod program;
 
@@ -11,4 +12,5 @@ pub(crate) use client::{Client, Frame, Message};
 pub(crate) use commands::{UNKNOWN_ID, deferred, identify, publish, publish_many, with_size};
 pub(crate) use daemon::{Daemon, is_original, try_start};
 pub(crate) use http::{Answer, ask};
+pub(crate) use lookupd::{Lookupd, Manner};
 pub(crate) use patience::{PATIENCE, eventually};

@@ -22,6 +22,7 @@ mod http_rules;
 mod identify;
 mod latency;
 mod limits;
+mod lookup;
 mod metadata;
 mod metrics;
 mod publish;

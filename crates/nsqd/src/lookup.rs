@@ -1,0 +1,78 @@
+//! The nsqlookupds that this daemon registers with and asks.
+//!
+//! Each has a task of its own, so that a slow one holds up neither the others nor the daemon. What
+//! changes is only noted; the task compares what it said with what is.
+
+mod announced;
+mod channels;
+mod connection;
+mod peer;
+
+use std::sync::Arc;
+
+use nsq_proto::TopicName;
+use parking_lot::Mutex;
+
+use self::peer::Peer;
+use crate::node::Node;
+
+/// All of them, each address once, in the order in which they were given.
+#[derive(Debug, Default)]
+pub(crate) struct LookupPeers {
+    peers: Mutex<Vec<Arc<Peer>>>,
+}
+
+impl LookupPeers {
+    /// The addresses.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.peers.lock().iter().map(|peer| peer.address.clone()).collect()
+    }
+
+    /// Something changed in this topic or its channels.
+    pub(crate) fn topic_changed(&self, name: &TopicName) {
+        self.peers.lock().iter().for_each(|peer| peer.topic_changed(name));
+    }
+
+    fn all(&self) -> Vec<Arc<Peer>> {
+        self.peers.lock().clone()
+    }
+}
+
+impl Node {
+    /// Registers with exactly these from now on. Must be called within the runtime.
+    pub(crate) fn set_lookup_peers(self: &Arc<Self>, addresses: &[String]) {
+        let mut peers = self.lookup.peers.lock();
+        let mut old = std::mem::take(&mut *peers);
+        for address in addresses {
+            if peers.iter().any(|peer| peer.address == *address) {
+                continue;
+            }
+            let known = old.iter().position(|peer| peer.address == *address);
+            peers.push(match known {
+                Some(place) => old.swap_remove(place),
+                None => self.add_lookup_peer(address),
+            });
+        }
+        for peer in old {
+            self.log.info(format_args!("LOOKUP({}): removing peer", peer.address));
+            peer.stop();
+        }
+    }
+
+    fn add_lookup_peer(self: &Arc<Self>, address: &str) -> Arc<Peer> {
+        self.log.info(format_args!("LOOKUP({address}): adding peer"));
+        let peer = Peer::new(address.to_owned());
+        let (node, running) = (Arc::clone(self), Arc::clone(&peer));
+        tokio::spawn(async move { running.run(&node).await });
+        peer
+    }
+
+    /// Closes all connections to them. They take the topics off their lists.
+    pub(crate) fn close_lookup_peers(&self) {
+        let peers = std::mem::take(&mut *self.lookup.peers.lock());
+        if !peers.is_empty() {
+            self.log.info(format_args!("LOOKUP: closing"));
+        }
+        peers.iter().for_each(|peer| peer.stop());
+    }
+}
