@@ -91,7 +91,9 @@ fn listen(output: ChildStderr, sender: &Sender<(&'static str, SocketAddr)>) -> V
                 if sender.send((name, address)).is_err() {}
             }
         }
-        if !line.contains(" INFO: ") {
+        // That is what a kill in the middle of a write leaves behind.
+        let is_expected = line.contains(" INFO: ") || line.contains("was never acknowledged");
+        if !is_expected {
             said.push(line);
         }
     }

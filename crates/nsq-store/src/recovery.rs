@@ -30,9 +30,11 @@ pub struct Recovered {
     pub deferred: Vec<DeferredPublish>,
     /// Relocated messages found behind the tip.
     pub relocated: Vec<Relocation>,
-    /// What could not be read. That may include an unfinished record at the end, which was never
-    /// acknowledged.
+    /// What could not be read.
     pub damage: Vec<Damage>,
+    /// What was behind the last good record and began like another one: the process ended while it
+    /// was written, so it was never acknowledged. It was cut off.
+    pub unfinished: Option<Damage>,
 }
 
 /// Messages that were published with a due time.
@@ -226,16 +228,19 @@ impl Search<'_> {
         let file = self.disk.open(&path)?;
         let mut walk = Walk::new(&*file, course(segment, from, None), BLOCK_BYTES);
         let (mut end, mut bytes) = (from.sequence, from.offset);
+        let mut skipped = Vec::new();
         loop {
             match walk.next()? {
                 Step::Record(record) => {
                     (end, bytes) = (walk.expected(), walk.offset());
+                    self.recovered.damage.append(&mut skipped);
                     self.note(segment.number, &record);
                 }
-                Step::Skipped(skipped) => self.recovered.damage.push(damage(&path, skipped)),
+                Step::Skipped(part) => skipped.push(damage(&path, part)),
                 Step::End => break,
             }
         }
+        self.recovered.unfinished = skipped.into_iter().next();
         segment.end = end;
         if segment.bytes > bytes {
             file.set_length(bytes)?;

@@ -39,6 +39,13 @@ pub(crate) fn topic(
         now_ns: node.clock.wall_ns(),
     };
     let (log, recovered) = node.store.open_log(name, &opening)?;
+    if let Some(unfinished) = &recovered.unfinished {
+        let (path, offset) = (unfinished.path.display(), unfinished.offset);
+        node.log.warning(format_args!(
+            "TOPIC({name}): {path} ended with an unfinished record at offset {offset}, which was \
+             never acknowledged and is cut off"
+        ));
+    }
     for damage in &recovered.damage {
         node.log.error(format_args!("TOPIC({name}): damage in the log - {damage}"));
     }
