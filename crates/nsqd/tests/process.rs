@@ -274,8 +274,8 @@ fn sighup_reads_the_file_again() {
         change(text);
         daemon.signal(Signal::HUP);
         for expected in expected {
-            let level = expected.split_once(' ').expect("two words").0;
-            assert_eq!(daemon.line(level), *expected, "{text}");
+            // Other lines may come in between: listeners start on their own.
+            assert_eq!(daemon.line(expected), *expected, "{text}");
         }
     }
     assert_eq!(daemon.stop(), Some(0));
