@@ -85,7 +85,7 @@ fn what_is_no_option() {
     }
     // Options of features that are not there.
     if !is_original() {
-        for name in ["snappy", "tls_cert", "nsqlookupd_tcp_addresses", "max_deflate_level"] {
+        for name in ["snappy", "tls_cert", "auth_http_addresses", "max_deflate_level"] {
             check(&daemon, "GET", name, "", "400 INVALID_OPTION");
         }
     }
