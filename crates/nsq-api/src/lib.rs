@@ -1,18 +1,23 @@
 //! JSON bodies of the HTTP endpoints.
 //!
-//! Every type here is one JSON object of nsqd's HTTP interface. Field order is the order on the
+//! Every type here is one JSON object of a daemon's interface. Field order is the order on the
 //! wire. All of them are written with [`to_json`] and read with `serde_json`: unknown keys are
 //! ignored and missing ones take their zero value, so nodes of different versions can be mixed.
 
 mod error_body;
 mod info;
 mod json;
+mod lookup;
 mod nanoseconds;
 mod stats;
 
 pub use error_body::ErrorBody;
 pub use info::Info;
 pub use json::to_json;
+pub use lookup::{
+    DebugProducer, Lookup, LookupChannels, LookupIdentity, LookupInfo, LookupNode, LookupNodes,
+    LookupTopics, Producer,
+};
 pub use stats::{
     ChannelStats, ClientStats, Latency, LatencyPercentile, MemoryStats, PublishCount, Stats,
     TopicStats,
