@@ -101,3 +101,25 @@ impl Collector for Figures {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_is_documented_as_it_is() {
+        let mut expected = format!("| `{PREFIX}_build_info` | info | {BUILD_HELP} |\n");
+        for (name, unit, kind, help, _) in FAMILIES {
+            let unit = if unit.is_empty() { String::new() } else { format!("_{unit}") };
+            let (suffix, kind) = match kind {
+                MetricType::Counter => ("_total", "counter"),
+                _ => ("", "gauge"),
+            };
+            expected += &format!("| `{PREFIX}_{name}{unit}{suffix}` | {kind} | {help} |\n");
+        }
+        let document = include_str!("../../../docs/discovery.md").split_inclusive('\n');
+        let documented: String =
+            document.filter(|line| line.starts_with("| `nsqlookupd_")).collect();
+        assert!(documented == expected, "the table of docs/discovery.md must be:\n{expected}");
+    }
+}

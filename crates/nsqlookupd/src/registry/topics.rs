@@ -391,7 +391,7 @@ impl Topics {
     /// Forgets that the connection has to do with the topic, if it has not, and the topic itself
     /// if nothing is left of it.
     fn settle(&mut self, connection: ConnectionId, name: &TopicName) {
-        let Some(topic) = self.topics.get(name) else { return };
+        let Some(topic) = self.topics.get(name) else { return self.forget(connection, name) };
         let is_producer = topic.producers.iter().any(|all| all.contains_key(&connection));
         let has_channel = topic.channels.values().any(|peers| peers.contains_key(&connection));
         if !is_producer && !has_channel {
