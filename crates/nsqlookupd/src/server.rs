@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use nsq_app::http::{Router, serve};
 use nsq_app::{Logger, Shutdown, listen};
-use tokio::net::TcpListener;
+use rustix::net::sockopt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -24,6 +25,9 @@ const OTHER_FILES: u64 = 64;
 const CONNECTIONS_MIN: u64 = 16;
 /// More connections of one kind than this are not wanted at once.
 const CONNECTIONS_MAX: u64 = 65_536;
+/// After how long a silence, and how often then, the system asks whether a peer is still there; as
+/// Go does.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long to wait when the system cannot take another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long connections may take to end when the daemon stops.
@@ -123,7 +127,7 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize) {
             accepted = listener.accept() => match accepted {
                 Ok((_, peer)) if connections.len() >= most => refusals.note(log, peer, most),
                 Ok((stream, peer)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
+                    if let Err(error) = prepare(&stream) {
                         log.error(format_args!("TCP: client({peer}) - {error}"));
                         continue;
                     }
@@ -146,6 +150,16 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize) {
     if ended.await.is_err() {
         connections.shutdown().await;
     }
+}
+
+/// Responses are written whole, and an nsqd whose host is gone must not stay for ever: there are no
+/// heartbeats in this protocol.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE)?;
+    Ok(())
 }
 
 /// Connections that were one too many: closed at once, so that an nsqd looks for another daemon
