@@ -1,6 +1,6 @@
 //! JSON bodies of the HTTP endpoints, and a client that asks for them.
 //!
-//! Every type here is one JSON object of nsqd's HTTP interface. Field order is the order on the
+//! Every type here is one JSON object of a daemon's interface. Field order is the order on the
 //! wire. All of them are written with [`to_json`] and read with `serde_json`: unknown keys are
 //! ignored and missing ones take their zero value, so nodes of different versions can be mixed.
 
@@ -16,7 +16,10 @@ pub use client::{HttpClient, RequestError};
 pub use error_body::ErrorBody;
 pub use info::Info;
 pub use json::to_json;
-pub use lookup::{ChannelList, LookupIdentify, LookupInfo};
+pub use lookup::{
+    DebugProducer, Lookup, LookupChannels, LookupIdentify, LookupIdentity, LookupInfo, LookupNode,
+    LookupNodes, LookupTopics, Producer,
+};
 pub use stats::{
     ChannelStats, ClientStats, Latency, LatencyPercentile, MemoryStats, PublishCount, Stats,
     TopicStats,

@@ -88,7 +88,7 @@ async fn info(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
     Answer::json(&nsq_api::Info {
         version: VERSION.to_owned(),
         broadcast_address: options.broadcast_address.clone(),
-        hostname: crate::host::name(),
+        hostname: nsq_app::host::name(),
         http_port: i32::from(ports.http),
         tcp_port: i32::from(ports.tcp),
         start_time: node.clock.start_time(),

@@ -22,7 +22,6 @@ mod options;
 mod pending;
 mod process;
 mod published;
-mod reload;
 mod restore;
 mod server;
 mod signal;
@@ -36,11 +35,10 @@ mod topic;
 use std::process::ExitCode;
 
 use nsq_app::flags::{CommandLine, Settings};
-use nsq_app::{LogLevel, Logger, Shutdown, Signals};
+use nsq_app::{LogLevel, Logger, Reload, Shutdown, Signals};
 
 pub use node::Node;
 pub use options::{InvalidOptions, Options};
-pub use reload::Reload;
 pub use server::Server;
 
 /// The fewest worker threads: the disk may hold up all but one of them while that one goes on.

@@ -84,7 +84,7 @@ impl Node {
         let node_id = u16::try_from(options.node_id).ok().and_then(NodeId::new);
         let node_id = node_id.ok_or(io::ErrorKind::InvalidInput)?;
         let data_path = data_path(&options);
-        let limit = crate::host::max_open_files();
+        let limit = nsq_app::host::max_open_files();
         let handles = Handles::share(limit, options.max_connections);
         if let Some(warning) = Handles::warning(limit, options.max_connections) {
             log.warning(format_args!("{warning}"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nsq_app::flags::{Accepted, IgnoredNumber, LaterFlag};
-use nsq_app::{LogFormat, LogLevel};
+use nsq_app::{LogFormat, LogLevel, Reloadable};
 use nsq_proto::{IdentifyLimits, Limits, Topology};
 use thiserror::Error;
 
@@ -37,7 +37,7 @@ nsq_app::flags! {
         /// <addr>:<port> to listen on for HTTP clients
         "http-address" => http_address: String = "0.0.0.0:4151".to_owned();
         /// address that will be registered with lookupd (defaults to the OS hostname)
-        "broadcast-address" => broadcast_address: String = crate::host::name();
+        "broadcast-address" => broadcast_address: String = nsq_app::host::name();
         /// TCP port that others should use to reach this node (0: the port that was bound)
         "broadcast-tcp-port" => broadcast_tcp_port: u16 = 0;
         /// HTTP port that others should use to reach this node (0: the port that was bound)
@@ -260,6 +260,20 @@ impl Options {
             },
             ..IdentifyLimits::default()
         }
+    }
+}
+
+impl Reloadable for Options {
+    fn config(&self) -> &str {
+        &self.config
+    }
+
+    fn log_level(&self) -> LogLevel {
+        self.log_level
+    }
+
+    fn check(&self) -> Result<(), String> {
+        Self::check(self).map_err(|error| error.to_string())
     }
 }
 

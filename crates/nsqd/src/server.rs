@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nsq_app::http::{Router, serve};
-use nsq_app::{Logger, Shutdown};
+use nsq_app::{Logger, Shutdown, listen};
 use nsq_net::Stream;
 use nsq_proto::ClientSettings;
-use nsq_store::disk::{Disk, OsDisk, system_text};
+use nsq_store::disk::{Disk, OsDisk};
 use nsq_store::lock::DirLock;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -68,10 +68,10 @@ impl Server {
         for warning in options.warnings() {
             log.warning(format_args!("{warning}"));
         }
-        let tcp = bind(&options.tcp_address).await.map_err(instantiate)?;
+        let tcp = listen(&options.tcp_address).await.map_err(|error| instantiate(error.into()))?;
         let http = match options.http_address.as_str() {
             "" => None,
-            address => Some(bind(address).await.map_err(instantiate)?),
+            address => Some(listen(address).await.map_err(|error| instantiate(error.into()))?),
         };
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let permits = workers.saturating_sub(1).max(1);
@@ -222,21 +222,6 @@ impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.node.clients.lock().remove(&self.number);
     }
-}
-
-/// An address as Go takes it: without a host it is this one, or all interfaces to listen on.
-pub(crate) fn full_address(address: &str) -> String {
-    match address.strip_prefix(':') {
-        Some(port) => format!("0.0.0.0:{port}"),
-        None => address.to_owned(),
-    }
-}
-
-async fn bind(address: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(&full_address(address)).await.map_err(|error| {
-        let reason = system_text(&error);
-        anyhow::anyhow!("listen ({address}) failed - listen tcp {address}: bind: {reason}")
-    })
 }
 
 /// One sentence on what a publisher may rely on.

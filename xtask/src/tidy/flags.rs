@@ -28,8 +28,10 @@ use super::{Finding, Source};
 
 const DOCUMENT: &str = "docs/flags.md";
 /// Which files declare the flags of which section and of which example.
-const DECLARATIONS: &[(&str, &str, &str)] =
-    &[("crates/nsqd/src/options.rs", "## nsqd", "contrib/nsqd.cfg.example")];
+const DECLARATIONS: &[(&str, &str, &str)] = &[
+    ("crates/nsqd/src/options.rs", "## nsqd", "contrib/nsqd.cfg.example"),
+    ("crates/nsqlookupd/src/options.rs", "## nsqlookupd", "contrib/nsqlookupd.cfg.example"),
+];
 
 /// Compares the declarations with the document.
 pub(super) fn check(sources: &[Source]) -> Vec<Finding> {

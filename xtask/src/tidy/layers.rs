@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("nsq-api", &[]),
     ("nsq-app", &["nsq-api"]),
     ("nsqd", &["nsq-api", "nsq-app", "nsq-broker", "nsq-net", "nsq-proto", "nsq-store"]),
+    ("nsqlookupd", &["nsq-api", "nsq-app", "nsq-proto"]),
     ("nsq-bench", &[]),
     ("nsq", &["nsq-app", "nsq-bench", "nsqd"]),
     ("nsq-perf", &["nsq-broker", "nsq-proto", "nsq-store"]),

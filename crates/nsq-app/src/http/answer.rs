@@ -38,19 +38,23 @@ pub struct Answer {
     body: Bytes,
     /// Without one, text if there is a body.
     content_type: Option<HeaderValue>,
+    extra: Option<ExtraHeader>,
 }
+
+/// A header of ours with a number.
+type ExtraHeader = (&'static str, u64);
 
 impl Answer {
     /// Nothing to say.
     #[must_use]
     pub fn empty() -> Self {
-        Self { body: Bytes::new(), content_type: None }
+        Self { body: Bytes::new(), content_type: None, extra: None }
     }
 
     /// Plain text. Empty text is like [`empty`](Self::empty).
     #[must_use]
     pub fn text(text: impl Into<Bytes>) -> Self {
-        Self { body: text.into(), content_type: None }
+        Self { body: text.into(), content_type: None, extra: None }
     }
 
     /// A value as JSON.
@@ -59,8 +63,13 @@ impl Answer {
     ///
     /// `500 INTERNAL_ERROR` when the value has no JSON form.
     pub fn json<T: Serialize + ?Sized>(value: &T) -> HandlerResult {
-        let body = to_json(value).map_err(|_| Failure::internal())?;
-        Ok(Self { body: body.into(), content_type: Some(JSON) })
+        Ok(Self::of_json(to_json(value).map_err(|_| Failure::internal())?))
+    }
+
+    /// JSON text.
+    #[must_use]
+    pub fn of_json(text: impl Into<Bytes>) -> Self {
+        Self { body: text.into(), content_type: Some(JSON), extra: None }
     }
 
     /// A body in any other form.
@@ -71,7 +80,13 @@ impl Answer {
     #[must_use]
     pub fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let content_type = Some(HeaderValue::from_static(content_type));
-        Self { body: body.into(), content_type }
+        Self { body: body.into(), content_type, extra: None }
+    }
+
+    /// The same with a header of ours, whose name is in lower case.
+    #[must_use]
+    pub fn with_header(self, name: &'static str, value: u64) -> Self {
+        Self { extra: Some((name, value)), ..self }
     }
 }
 
@@ -80,6 +95,7 @@ impl Answer {
 pub struct Failure {
     status: StatusCode,
     message: Cow<'static, str>,
+    extra: Option<ExtraHeader>,
 }
 
 impl Failure {
@@ -87,34 +103,48 @@ impl Failure {
     /// endpoints.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), extra: None }
     }
 
     /// A 400.
     #[must_use]
     pub fn bad_request(message: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: Cow::Borrowed(message) }
+        Self { status: StatusCode::BAD_REQUEST, message: Cow::Borrowed(message), extra: None }
     }
 
     /// A 404.
     #[must_use]
     pub fn not_found(message: &'static str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, message: Cow::Borrowed(message) }
+        Self { status: StatusCode::NOT_FOUND, message: Cow::Borrowed(message), extra: None }
     }
 
     /// `500 INTERNAL_ERROR`.
     #[must_use]
     pub fn internal() -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, message: Cow::Borrowed("INTERNAL_ERROR") }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR")
+    }
+
+    /// The same with a header of ours, whose name is in lower case.
+    #[must_use]
+    pub fn with_header(self, name: &'static str, value: u64) -> Self {
+        Self { extra: Some((name, value)), ..self }
     }
 }
 
 /// The response of an endpoint.
 pub(super) fn of_handler(style: Style, result: HandlerResult) -> Wire {
-    match result {
+    let extra = match &result {
+        Ok(answer) => answer.extra,
+        Err(failure) => failure.extra,
+    };
+    let mut response = match result {
         Ok(answer) => success(style, answer),
         Err(failure) => refusal(style, &failure),
+    };
+    if let Some((name, value)) = extra {
+        response.headers_mut().insert(HeaderName::from_static(name), value.into());
     }
+    response
 }
 
 fn success(style: Style, answer: Answer) -> Wire {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nsq_api::{ChannelList, HttpClient};
+use nsq_api::{HttpClient, LookupChannels};
 use nsq_proto::ChannelName;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -59,7 +59,7 @@ impl Node {
                 let query = name.as_str().replace('#', "%23");
                 let host = info.http_host();
                 let target = format!("/channels?topic={query}");
-                let list = client.get_json::<ChannelList>(&host, &target).await;
+                let list = client.get_json::<LookupChannels>(&host, &target).await;
                 peer.note_answer(list.is_ok());
                 list.map_err(|error| format!("http://{host}{target} - {error}"))
             });

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::server::full_address;
+use nsq_app::full_address;
 
 /// How long connecting, a write or an answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);

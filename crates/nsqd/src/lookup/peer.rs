@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nsq_api::{LookupIdentify, LookupInfo};
+use nsq_api::{LookupIdentify, LookupIdentity};
 use nsq_proto::TopicName;
 use nsq_store::disk::system_text;
 use parking_lot::Mutex;
@@ -46,7 +46,7 @@ pub(super) struct Peer {
 pub(super) enum Status {
     /// The first attempt to connect is not over.
     Unknown,
-    Connected(LookupInfo),
+    Connected(LookupIdentity),
     /// It could not be reached, or was lost.
     Lost,
 }
@@ -156,10 +156,14 @@ impl Peer {
         }
     }
 
-    async fn identify(&self, node: &Node, connection: &mut Connection) -> io::Result<LookupInfo> {
+    async fn identify(
+        &self,
+        node: &Node,
+        connection: &mut Connection,
+    ) -> io::Result<LookupIdentity> {
         let json = nsq_api::to_json(&identity(node)).map_err(io::Error::other)?;
         let answer = connection.identify(&json).await?;
-        let info: LookupInfo = serde_json::from_slice(&answer).map_err(|_| {
+        let info: LookupIdentity = serde_json::from_slice(&answer).map_err(|_| {
             let text = String::from_utf8_lossy(&answer);
             let shown: String = text.chars().take(100).collect();
             io::Error::other(format!("IDENTIFY was answered with {shown:?}"))
@@ -236,7 +240,7 @@ fn identity(node: &Node) -> LookupIdentify {
     let port = |given: u16, bound: u16| i32::from(if given == 0 { bound } else { given });
     LookupIdentify {
         broadcast_address: options.broadcast_address.clone(),
-        hostname: crate::host::name(),
+        hostname: nsq_app::host::name(),
         http_port: port(options.broadcast_http_port, ports.http),
         tcp_port: port(options.broadcast_tcp_port, ports.tcp),
         topology_region: options.topology_region.clone(),

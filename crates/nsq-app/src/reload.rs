@@ -1,29 +1,42 @@
 //! SIGHUP: the configuration file is read again.
 
-use nsq_app::Logger;
-use nsq_app::flags::{CommandLine, Settings, changed_keys};
+use crate::flags::{CommandLine, FlagSet, Settings, changed_keys};
+use crate::{LogLevel, Logger};
 
-use crate::options::Options;
+/// Options of a daemon that reads its configuration file again.
+pub trait Reloadable: FlagSet + Clone {
+    /// The file, empty for none.
+    fn config(&self) -> &str;
+    /// The one option that changes at once.
+    fn log_level(&self) -> LogLevel;
+    /// Checks what the flags' types cannot.
+    ///
+    /// # Errors
+    ///
+    /// With what the operator has to change.
+    fn check(&self) -> Result<(), String>;
+}
 
 /// Reads the configuration file again and applies what can change while the daemon runs.
 #[derive(Debug)]
-pub struct Reload {
-    line: CommandLine<Options>,
+pub struct Reload<O> {
+    line: CommandLine<O>,
     /// What the daemon was started with.
-    started: Settings<Options>,
+    started: Settings<O>,
     log: Logger,
 }
 
-impl Reload {
+impl<O: Reloadable> Reload<O> {
     /// For a daemon that was started with `started`, made of `line` and its configuration file;
     /// its warnings have been told.
-    pub fn new(line: CommandLine<Options>, started: Settings<Options>, log: Logger) -> Self {
+    #[must_use]
+    pub fn new(line: CommandLine<O>, started: Settings<O>, log: Logger) -> Self {
         Self { line, started, log }
     }
 
     /// Takes one SIGHUP. A file with a mistake changes nothing.
     pub fn run(&self) {
-        let path = &*self.line.options.config;
+        let path = self.line.options.config();
         if path.is_empty() {
             let text = "SIGHUP: there is no configuration file to read again";
             return self.log.info(format_args!("{text}"));
@@ -34,21 +47,21 @@ impl Reload {
         }
     }
 
-    fn read(&self, path: &str) -> anyhow::Result<Settings<Options>> {
+    fn read(&self, path: &str) -> Result<Settings<O>, String> {
         // What came through a pipe cannot come again, and waiting for it would hold up signals.
         if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-            anyhow::bail!("{path} is no file that can be read again");
+            return Err(format!("{path} is no file that can be read again"));
         }
-        let settings = self.line.settings(path)?;
+        let settings = self.line.settings(path).map_err(|error| error.to_string())?;
         settings.options.check()?;
         Ok(settings)
     }
 
-    fn apply(&self, path: &str, Settings { options, warnings }: Settings<Options>) {
+    fn apply(&self, path: &str, Settings { options, warnings }: Settings<O>) {
         for warning in warnings.iter().filter(|warning| !self.started.warnings.contains(warning)) {
             self.log.warning(format_args!("{warning}"));
         }
-        let level = options.log_level;
+        let level = options.log_level();
         let is_level_free = !self.line.given.contains(&"log-level");
         if is_level_free && level != self.log.level() {
             self.log.change_level(level);
