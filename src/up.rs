@@ -1,77 +1,222 @@
-//! `nsq up`: a running NSQ with one command.
+//! `nsq up`: a running cluster with one command.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use nsq_app::{LogLevel, Logger, Shutdown, Signals};
-use nsqd::{Options, Server};
+use tokio::task::JoinSet;
 
-/// How `nsq up` differs from plain `nsqd`.
+/// How far apart the ports of two nsqd nodes are.
+const PORT_STEP: u16 = 100;
+/// More nodes would need ports beyond the largest.
+const NODES_MAX: i64 = 64;
+
+/// How `nsq up` differs from the daemons by themselves.
 #[derive(Args, Debug)]
 pub(crate) struct UpArgs {
     /// Directory for the messages; created when it does not exist
     #[arg(long, default_value = "nsq-data")]
     data_path: PathBuf,
-    /// Address for TCP clients
+    /// How many nsqd nodes; each next one listens 100 ports higher
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=NODES_MAX))]
+    nodes: u16,
+    /// Address of the first nsqd for TCP clients
     #[arg(long, default_value = "127.0.0.1:4150")]
     tcp_address: String,
-    /// Address for HTTP clients
+    /// Address of the first nsqd for HTTP clients
     #[arg(long, default_value = "127.0.0.1:4151")]
     http_address: String,
+    /// Address of nsqlookupd for nsqd
+    #[arg(long, default_value = "127.0.0.1:4160")]
+    lookupd_tcp_address: String,
+    /// Address of nsqlookupd for consumers
+    #[arg(long, default_value = "127.0.0.1:4161")]
+    lookupd_http_address: String,
     /// debug, info, warn, error or fatal
     #[arg(long, default_value = "warn")]
     log_level: LogLevel,
 }
 
 pub(crate) fn run(arguments: UpArgs) -> anyhow::Result<()> {
-    let UpArgs { data_path, tcp_address, http_address, log_level } = arguments;
-    std::fs::create_dir_all(&data_path).with_context(|| {
-        format!("cannot create {}; choose another place with --data-path", data_path.display())
-    })?;
-    let options = Options {
-        data_path: data_path.to_string_lossy().into_owned(),
-        tcp_address,
-        http_address,
-        ..Options::default()
-    };
-    let log = Logger::to_stderr(&options.log_prefix, log_level);
     nsqd::runtime()?.block_on(async {
         let shutdown = Shutdown::new();
         let signals = Signals::catch()?;
-        let server = Server::start(options, log.clone()).await?;
-        welcome(&server, &data_path)?;
+        let log = Logger::to_stderr("[nsq] ", arguments.log_level);
+        let cluster = Cluster::start(&arguments).await?;
+        cluster.welcome(&arguments.data_path)?;
         let on_hang_up = {
             let log = log.clone();
             move || log.info(format_args!("SIGHUP: there is no configuration file to read again"))
         };
         tokio::spawn(signals.run(log, shutdown.clone(), on_hang_up));
-        server.run(shutdown).await?;
-        println!("stopped; everything is in {}", data_path.display());
+        cluster.run(shutdown).await?;
+        println!("stopped; everything is in {}", arguments.data_path.display());
         Ok(())
     })
 }
 
-/// Says where everything is and what to try.
-fn welcome(server: &Server, data_path: &std::path::Path) -> anyhow::Result<()> {
-    let tcp = server.tcp_address()?;
-    let http: Option<SocketAddr> = server.http_address()?;
-    let http = http.map_or_else(|| "off".to_owned(), |address| address.to_string());
-    let data = data_path.display();
-    let text = format!(
-        "nsqd is running. Ctrl-C stops it.\n\n\
-         \x20 TCP   {tcp}\n\
-         \x20 HTTP  {http}\n\
-         \x20 data  {data}\n\n\
-         Try:\n\n\
-         \x20 curl -d 'hello world' 'http://{http}/pub?topic=test'\n\
-         \x20 curl 'http://{http}/stats?format=json'\n\
-         \x20 nsq bench e2e --address {tcp} --batch 200 --depth 4 --duration 5s\n"
-    );
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()?;
-    Ok(())
+/// Everything that runs, bound and not serving yet.
+struct Cluster {
+    lookupd: nsqlookupd::Server,
+    nodes: Vec<nsqd::Server>,
+}
+
+impl Cluster {
+    async fn start(arguments: &UpArgs) -> anyhow::Result<Self> {
+        let lookupd = nsqlookupd::Options {
+            tcp_address: arguments.lookupd_tcp_address.clone(),
+            http_address: arguments.lookupd_http_address.clone(),
+            broadcast_address: reachable(&arguments.lookupd_http_address),
+            ..nsqlookupd::Options::default()
+        };
+        let log = Logger::to_stderr(&lookupd.log_prefix, arguments.log_level);
+        let lookupd = nsqlookupd::Server::start(lookupd, log).await?;
+        let mut nodes = Vec::new();
+        for index in 0..arguments.nodes {
+            let options = node_options(arguments, index, lookupd.tcp_address()?)?;
+            let log = Logger::to_stderr(&options.log_prefix, arguments.log_level);
+            nodes.push(nsqd::Server::start(options, log).await?);
+        }
+        Ok(Self { lookupd, nodes })
+    }
+
+    /// Serves until `shutdown` begins or something fails. nsqlookupd stops last, so that no nsqd
+    /// complains about it.
+    async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let until_last = Shutdown::new();
+        let lookupd = tokio::spawn(self.lookupd.run(until_last.clone()));
+        let mut nodes = JoinSet::new();
+        for node in self.nodes {
+            nodes.spawn(node.run(shutdown.clone()));
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = nodes.join_next().await {
+            // One that fails takes the others with it.
+            shutdown.begin();
+            outcome = outcome.and(ended.map_err(anyhow::Error::from).flatten());
+        }
+        until_last.begin();
+        let ended = lookupd.await.map_err(anyhow::Error::from).flatten();
+        outcome.and(ended)
+    }
+
+    /// Says where everything is and what to try.
+    fn welcome(&self, data_path: &Path) -> anyhow::Result<()> {
+        let mut text = "nsq is running. Ctrl-C stops it.\n\n".to_owned();
+        for node in &self.nodes {
+            let http = node.http_address()?.map_or_else(|| "off".to_owned(), |a| a.to_string());
+            writeln!(text, "  nsqd        TCP {}   HTTP {http}", node.tcp_address()?)?;
+        }
+        let (tcp, http) = (self.lookupd.tcp_address()?, self.lookupd.http_address()?);
+        writeln!(text, "  nsqlookupd  TCP {tcp}   HTTP {http}")?;
+        let first = self.nodes.first().context("there is at least one node")?;
+        let tcp = first.tcp_address()?;
+        let nsqd = first.http_address()?.map_or_else(|| "off".to_owned(), |a| a.to_string());
+        write!(
+            text,
+            "  data        {}\n\n\
+             Try:\n\n\
+             \x20 curl -d 'hello world' 'http://{nsqd}/pub?topic=test'\n\
+             \x20 curl 'http://{nsqd}/stats?format=json'\n\
+             \x20 curl 'http://{http}/lookup?topic=test'\n\
+             \x20 nsq bench e2e --address {tcp} --batch 200 --depth 4 --duration 5s\n",
+            data_path.display()
+        )?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}")?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+/// The options of one node. A single one has the data directory for itself.
+fn node_options(
+    arguments: &UpArgs,
+    index: u16,
+    lookupd: SocketAddr,
+) -> anyhow::Result<nsqd::Options> {
+    let defaults = nsqd::Options::default();
+    let data_path = match arguments.nodes {
+        1 => arguments.data_path.clone(),
+        _ => arguments.data_path.join(format!("node-{}", index + 1)),
+    };
+    std::fs::create_dir_all(&data_path).with_context(|| {
+        format!("cannot create {}; choose another place with --data-path", data_path.display())
+    })?;
+    Ok(nsqd::Options {
+        data_path: data_path.to_string_lossy().into_owned(),
+        tcp_address: moved(&arguments.tcp_address, index)?,
+        http_address: moved(&arguments.http_address, index)?,
+        broadcast_address: reachable(&arguments.tcp_address),
+        nsqlookupd_tcp_addresses: vec![local(lookupd)],
+        node_id: (defaults.node_id + i64::from(index)) % 1024,
+        log_prefix: match arguments.nodes {
+            1 => defaults.log_prefix,
+            _ => format!("[nsqd {}] ", index + 1),
+        },
+        ..nsqd::Options::default()
+    })
+}
+
+/// The address of the node `index`; port 0 stays, which is any free one.
+fn moved(address: &str, index: u16) -> anyhow::Result<String> {
+    let Some((host, port)) = address.rsplit_once(':') else { return Ok(address.to_owned()) };
+    let port: u16 = port.parse().with_context(|| format!("{address} has no port"))?;
+    let moved = if port == 0 { Some(0) } else { port.checked_add(index * PORT_STEP) };
+    ensure!(moved.is_some(), "there is no port {index} x {PORT_STEP} above that of {address}");
+    Ok(format!("{host}:{}", moved.unwrap_or_default()))
+}
+
+/// What others shall call what listens there: the host of the address, unless it is all of them.
+fn reachable(address: &str) -> String {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    match host.trim_matches(['[', ']']) {
+        "" | "0.0.0.0" | "::" => nsq_app::host::name(),
+        host => host.to_owned(),
+    }
+}
+
+/// How this process reaches what listens there.
+fn local(address: SocketAddr) -> String {
+    let port = address.port();
+    match (address.ip().is_unspecified(), address) {
+        (true, SocketAddr::V4(_)) => format!("127.0.0.1:{port}"),
+        (true, SocketAddr::V6(_)) => format!("[::1]:{port}"),
+        (false, address) => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_nodes() {
+        for (address, index, expected) in [
+            ("127.0.0.1:4150", 0, Some("127.0.0.1:4150")),
+            ("127.0.0.1:4150", 2, Some("127.0.0.1:4350")),
+            ("[::1]:4150", 1, Some("[::1]:4250")),
+            ("127.0.0.1:0", 5, Some("127.0.0.1:0")),
+            ("127.0.0.1:65500", 1, None),
+            ("127.0.0.1:x", 1, None),
+        ] {
+            assert_eq!(moved(address, index).ok().as_deref(), expected, "{address} {index}");
+        }
+    }
+
+    #[test]
+    fn names_for_others() {
+        for (address, expected) in
+            [("10.0.0.1:4150", "10.0.0.1"), ("[::1]:4150", "::1"), ("host:1", "host")]
+        {
+            assert_eq!(reachable(address), expected);
+        }
+        assert_eq!(reachable("0.0.0.0:4150"), nsq_app::host::name());
+        let address = "0.0.0.0:4160".parse().expect("an address");
+        assert_eq!(local(address), "127.0.0.1:4160");
+    }
 }

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("nsqd", &["nsq-api", "nsq-app", "nsq-broker", "nsq-net", "nsq-proto", "nsq-store"]),
     ("nsqlookupd", &["nsq-api", "nsq-app", "nsq-proto"]),
     ("nsq-bench", &[]),
-    ("nsq", &["nsq-app", "nsq-bench", "nsqd"]),
+    ("nsq", &["nsq-app", "nsq-bench", "nsqd", "nsqlookupd"]),
     ("nsq-perf", &["nsq-broker", "nsq-proto", "nsq-store"]),
     ("nsq-sim", &["nsq-broker", "nsq-proto", "nsq-store"]),
     ("xtask", &[]),

@@ -22,6 +22,7 @@ pub(crate) struct Up {
 pub(crate) fn command(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nsq"));
     command.args(["up", "--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]);
+    command.args(["--lookupd-tcp-address=127.0.0.1:0", "--lookupd-http-address=127.0.0.1:0"]);
     command.arg("--data-path").arg(data).stdin(Stdio::null());
     command
 }
@@ -29,7 +30,13 @@ pub(crate) fn command(data: &Path) -> Command {
 impl Up {
     /// Starts it and reads what it says up to the last command to try.
     pub(crate) fn start(data: &Path) -> Self {
-        let mut child = command(data).stdout(Stdio::piped()).spawn().expect("nsq starts");
+        Self::start_with(data, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(data: &Path, arguments: &[&str]) -> Self {
+        let mut command = command(data);
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().expect("nsq starts");
         let mut output = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
         let mut welcome = String::new();
         while !welcome.contains("nsq bench") {
