@@ -32,9 +32,10 @@ impl Daemon {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(nsq);
         command.arg("up").args(arguments(data.path())).stdout(Stdio::piped());
+        command.args(["--lookupd-tcp-address=127.0.0.1:0", "--lookupd-http-address=127.0.0.1:0"]);
         let mut child = command.spawn().with_context(|| format!("start {}", nsq.display()))?;
         let lines = child.stdout.take().map(lines_of).context("stdout is a pipe")?;
-        Self::await_addresses(child, &lines, data, ["  TCP ", "  HTTP "])
+        Self::await_addresses(child, &lines, data, ["  nsqd        TCP ", "  HTTP "])
     }
 
     /// Any nsqd on free ports, the original one too.
@@ -59,10 +60,12 @@ impl Daemon {
         while daemon.tcp.is_empty() || daemon.http.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = lines.recv_timeout(left).context("the daemon does not listen")?;
-            if let Some((_, address)) = line.split_once(http) {
-                address.trim().clone_into(&mut daemon.http);
-            } else if let Some((_, address)) = line.split_once(tcp) {
-                address.trim().clone_into(&mut daemon.tcp);
+            // Both may be in one line, and another daemon's may follow.
+            if let Some(address) = word_behind(&line, tcp).filter(|_| daemon.tcp.is_empty()) {
+                address.clone_into(&mut daemon.tcp);
+            }
+            if let Some(address) = word_behind(&line, http).filter(|_| daemon.http.is_empty()) {
+                address.clone_into(&mut daemon.http);
             }
         }
         Ok(daemon)
@@ -107,6 +110,10 @@ fn arguments(data_path: &Path) -> [OsString; 3] {
     let mut data = OsString::from("--data-path=");
     data.push(data_path);
     [data, "--tcp-address=127.0.0.1:0".into(), "--http-address=127.0.0.1:0".into()]
+}
+
+fn word_behind<'a>(line: &'a str, text: &str) -> Option<&'a str> {
+    line.split_once(text)?.1.split_whitespace().next()
 }
 
 /// The lines of a pipe, which is read to its end whether or not anybody listens.

@@ -35,30 +35,37 @@ const DECLARATIONS: &[(&str, &str, &str)] = &[
 
 /// Compares the declarations with the document.
 pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
-    let find = |path: &str| sources.iter().find(|source| source.path == path);
-    let Some(document) = find(DOCUMENT) else {
+    if !sources.iter().any(|source| source.path == DOCUMENT) {
         return vec![Finding::in_file(DOCUMENT, "is missing")];
+    }
+    DECLARATIONS.iter().flat_map(|program| check_program(program, sources)).collect()
+}
+
+fn check_program(
+    (path, section, example): &(&'static str, &'static str, &'static str),
+    sources: &[Source],
+) -> Vec<Finding> {
+    let text = |path: &str| {
+        let found = sources.iter().find(|source| source.path == path);
+        found.map_or("", |source| &source.text)
     };
     let mut findings = Vec::new();
-    for (path, section, example) in DECLARATIONS {
-        let declaration = find(path).map_or("", |source| &source.text);
-        let shown = find(example).map_or("", |source| &source.text);
-        for key in declared_keys(declaration).difference(&keys_of_example(shown)) {
-            findings.push(Finding::in_file(example, format!("{key} is missing")));
-        }
-        let declared = declared(declaration);
-        if declared.is_empty() {
-            findings.push(Finding::in_file(path, "declares no flags"));
-        }
-        let documented = documented(&document.text, section);
-        for flag in declared.difference(&documented) {
-            let text = format!("--{flag} has no line under `{section}` in {DOCUMENT}");
-            findings.push(Finding::in_file(path, text));
-        }
-        for flag in documented.difference(&declared) {
-            let text = format!("--{flag} under `{section}` is not declared in {path}");
-            findings.push(Finding::in_file(DOCUMENT, text));
-        }
+    let declaration = text(path);
+    for key in declared_keys(declaration).difference(&keys_of_example(text(example))) {
+        findings.push(Finding::in_file(example, format!("{key} is missing")));
+    }
+    let declared = declared(declaration);
+    if declared.is_empty() {
+        findings.push(Finding::in_file(path, "declares no flags"));
+    }
+    let documented = documented(text(DOCUMENT), section);
+    for flag in declared.difference(&documented) {
+        let text = format!("--{flag} has no line under `{section}` in {DOCUMENT}");
+        findings.push(Finding::in_file(path, text));
+    }
+    for flag in documented.difference(&declared) {
+        let text = format!("--{flag} under `{section}` is not declared in {path}");
+        findings.push(Finding::in_file(DOCUMENT, text));
     }
     findings
 }
@@ -125,11 +132,12 @@ mod tests {
 
     fn check_all(document: &str, example: &str, expected: usize) {
         let (declaration, _, example_path) = DECLARATIONS[0];
-        let findings = check(&[
+        let sources = [
             Source::new(declaration, DECLARATION),
             Source::new(DOCUMENT, document),
             Source::new(example_path, example),
-        ]);
+        ];
+        let findings = check_program(&DECLARATIONS[0], &sources);
         assert_eq!(findings.len(), expected, "{findings:?}");
     }
 
