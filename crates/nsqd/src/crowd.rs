@@ -12,6 +12,9 @@ use crate::node::Node;
 /// How long between two lines in the log about clients that were one too many.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// So few newcomers are not worth a look.
+const TIDY_MIN: usize = 64;
+
 /// Keeps the number of clients within bounds.
 ///
 /// One too many takes the place of a connection that has not even sent the magic, so that a flood
@@ -24,17 +27,21 @@ pub(crate) struct Crowd {
     told_at: Option<Instant>,
     /// In the order in which they came. Some have sent the magic, or are gone.
     newcomers: VecDeque<Weak<Client>>,
+    /// How many of them there may be until those who need not be known are taken out.
+    tidy_at: usize,
 }
 
 impl Crowd {
     pub(crate) fn new(max: usize) -> Self {
-        Self { max, refused: 0, told_at: None, newcomers: VecDeque::new() }
+        Self { max, refused: 0, told_at: None, newcomers: VecDeque::new(), tidy_at: TIDY_MIN }
     }
 
     /// Notes somebody who was admitted.
     pub(crate) fn add(&mut self, client: &Arc<Client>) {
-        if self.newcomers.len() >= 2 * self.max {
+        // Even a weak reference keeps the memory of a client that is gone.
+        if self.newcomers.len() >= self.tidy_at {
             self.newcomers.retain(|client| client.upgrade().is_some_and(|c| is_silent(&c)));
+            self.tidy_at = TIDY_MIN.max(2 * self.newcomers.len());
         }
         self.newcomers.push_back(Arc::downgrade(client));
     }
@@ -71,4 +78,31 @@ impl Crowd {
 
 fn is_silent(client: &Client) -> bool {
     !client.has_greeted.load(Ordering::Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use nsq_proto::{ClientSettings, IdentifyLimits};
+
+    use super::*;
+
+    #[test]
+    fn clients_that_are_gone_are_forgotten() {
+        let mut crowd = Crowd::new(1_000_000);
+        let settings = ClientSettings::new("127.0.0.1", &IdentifyLimits::default());
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let mut staying = Vec::new();
+        for number in 0..10_000 {
+            let client = Arc::new(Client::new(address, 0, settings.clone()));
+            crowd.add(&client);
+            if number % 1000 == 0 {
+                staying.push(client);
+            }
+        }
+        assert!(crowd.newcomers.len() <= 2 * TIDY_MIN, "{}", crowd.newcomers.len());
+        let known: Vec<_> = crowd.newcomers.iter().filter_map(Weak::upgrade).collect();
+        assert!(staying.iter().all(|client| known.iter().any(|other| Arc::ptr_eq(client, other))));
+    }
 }

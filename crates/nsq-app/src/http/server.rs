@@ -30,6 +30,9 @@ const EVICTION_PAUSE: Duration = Duration::from_millis(50);
 /// complete a request it has begun.
 const EVICTION_GRACE: Duration = Duration::from_secs(1);
 
+/// So few connections are not worth a look for those that have ended.
+const TIDY_MIN: usize = 64;
+
 /// How many busy connections are passed over in the search for one that can be closed.
 const EVICTION_TRIES: usize = 64;
 
@@ -155,17 +158,21 @@ struct Connections {
     tasks: JoinSet<()>,
     /// In the order in which they came; those that have ended are still in it for a while.
     all: VecDeque<Weak<Connection>>,
+    /// How long that may become until those are taken out.
+    tidy_at: usize,
     max: usize,
 }
 
 impl Connections {
     fn new(max: usize) -> Self {
-        Self { tasks: JoinSet::new(), all: VecDeque::new(), max: max.max(1) }
+        Self { tasks: JoinSet::new(), all: VecDeque::new(), tidy_at: TIDY_MIN, max: max.max(1) }
     }
 
     fn add(&mut self, peer: Peer) -> Arc<Connection> {
-        if self.all.len() >= 2 * self.max {
+        // Even a weak reference keeps the memory of a connection that has ended.
+        if self.all.len() >= self.tidy_at {
             self.all.retain(|connection| connection.strong_count() > 0);
+            self.tidy_at = TIDY_MIN.max(2 * self.all.len());
         }
         let connection = Arc::new(Connection::new(peer));
         self.all.push_back(Arc::downgrade(&connection));
