@@ -3,6 +3,7 @@
 //! A daemon's `main` reads its options with [`mod@flags`], opens a [`Logger`], turns signals into a
 //! [`Shutdown`] and serves its endpoints with [`http`]. Nothing in here knows about topics.
 
+mod aside;
 mod connection_meter;
 pub mod duration;
 pub mod flags;
@@ -16,6 +17,7 @@ mod shutdown;
 mod signals;
 pub mod version;
 
+pub use aside::Aside;
 pub use connection_meter::{ConnectionMeter, OpenConnection};
 pub use listen::{ListenError, full_address, listen};
 pub use log::{InvalidLogLevel, LogFormat, LogLevel, Logger};

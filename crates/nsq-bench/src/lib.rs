@@ -1,4 +1,5 @@
-//! Measures an nsqd over the wire: `nsq bench <pub|sub|e2e|latency|connections|topics|drain>`.
+//! Measures an nsqd over the wire: `nsq bench <pub|sub|e2e|latency|connections|topics|drain>`; and
+//! an nsqlookupd: `nsq bench lookup`.
 //!
 //! Any nsqd can be measured, the original one too. The load costs far less processor time than the
 //! daemon: publish commands are encoded once and written again and again, frames are looked at
@@ -21,6 +22,7 @@ mod idle_connections;
 mod latency_book;
 mod ledger;
 mod load;
+mod lookup_node;
 mod process_usage;
 mod progress;
 mod publish_block;
@@ -57,7 +59,7 @@ pub struct BenchArgs {
 /// Runs a benchmark and prints its report; problems found by the run are an error as well.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let report = measure(args)?;
-    let text = if args.scenario.common().json {
+    let text = if args.scenario.wants_json() {
         format!("{}\n", report.to_json())
     } else {
         report.to_string()

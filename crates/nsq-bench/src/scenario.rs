@@ -4,6 +4,7 @@ mod connections;
 mod drain;
 mod end_to_end;
 mod latency;
+mod lookup;
 mod publish;
 mod subscribe;
 mod topics;
@@ -15,6 +16,7 @@ use self::connections::ConnectionsArgs;
 use self::drain::DrainArgs;
 use self::end_to_end::EndToEndArgs;
 use self::latency::LatencyArgs;
+use self::lookup::LookupArgs;
 use self::publish::PubArgs;
 use self::subscribe::SubArgs;
 use self::topics::TopicsArgs;
@@ -43,6 +45,8 @@ pub(crate) enum Scenario {
     Topics(TopicsArgs),
     /// Publish a backlog, then consume all of it
     Drain(DrainArgs),
+    /// An nsqlookupd with thousands of nodes: registering, lookups, memory
+    Lookup(LookupArgs),
 }
 
 impl Scenario {
@@ -57,19 +61,21 @@ impl Scenario {
             Self::Connections(args) => connections::measure(args),
             Self::Topics(args) => topics::measure(args),
             Self::Drain(args) => drain::measure(args),
+            Self::Lookup(args) => lookup::measure(args),
         }
     }
 
-    /// The settings every scenario has.
-    pub(crate) fn common(&self) -> &CommonArgs {
+    /// Whether the report shall be one JSON object.
+    pub(crate) fn wants_json(&self) -> bool {
         match self {
-            Self::Pub(args) => &args.common,
-            Self::Sub(args) => &args.common,
-            Self::E2e(args) => &args.common,
-            Self::Latency(args) => &args.common,
-            Self::Connections(args) => &args.common,
-            Self::Topics(args) => &args.common,
-            Self::Drain(args) => &args.common,
+            Self::Pub(args) => args.common.json,
+            Self::Sub(args) => args.common.json,
+            Self::E2e(args) => args.common.json,
+            Self::Latency(args) => args.common.json,
+            Self::Connections(args) => args.common.json,
+            Self::Topics(args) => args.common.json,
+            Self::Drain(args) => args.common.json,
+            Self::Lookup(args) => args.json,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The message daemon: topics, channels and connections of one node.
 
-mod aside;
 mod backing;
 mod channel;
 mod client;

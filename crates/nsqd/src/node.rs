@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use nsq_app::Logger;
+use nsq_app::{Aside, Logger};
 use nsq_broker::Topic as BrokerTopic;
 use nsq_proto::{IdentifyLimits, Limits, NodeId, TopicName};
 use nsq_store::disk::Disk;
@@ -15,7 +15,6 @@ use nsq_store::{Store, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
-use crate::aside::Aside;
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
 use crate::clock::Clock;
@@ -112,7 +111,7 @@ impl Node {
             store,
             health,
             meters: Meters::default(),
-            aside: Aside::start()?,
+            aside: Aside::start("statistics")?,
             sweep: Sweep::default(),
             keeper: Keeper::default(),
             append_permits: Semaphore::new(append_permits),

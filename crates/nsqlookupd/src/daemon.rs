@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use nsq_app::{ConnectionMeter, Logger, Shutdown};
+use nsq_app::http::Failure;
+use nsq_app::{Aside, ConnectionMeter, Logger, Shutdown};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::nodes_page::NodesPage;
 use crate::registry::SharedRegistry;
 
 /// The version that clients compare.
@@ -24,4 +26,18 @@ pub(crate) struct Daemon {
     pub(crate) http: Arc<ConnectionMeter>,
     /// How many requests may wait for a change, so that there is room for others.
     pub(crate) waiters: Semaphore,
+    /// For what goes through all of the registry.
+    pub(crate) aside: Aside,
+    pub(crate) nodes_page: NodesPage,
+}
+
+impl Daemon {
+    /// Does `work` on a thread of its own: a list of everything takes long where there is much.
+    pub(crate) async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let daemon = Arc::clone(self);
+        self.aside.run(move || work(&daemon)).await.ok_or_else(Failure::internal)
+    }
 }

@@ -11,6 +11,8 @@ use nsq_app::http::{Answer, Failure, HandlerResult, Request, Route, get, post};
 use crate::daemon::{Daemon, VERSION};
 use crate::metrics;
 
+pub(crate) use discover::producer;
+
 /// The table of endpoints.
 pub(crate) fn routes() -> Vec<Route<Daemon>> {
     let mut routes = vec![
@@ -43,6 +45,6 @@ async fn info(_: Arc<Daemon>, _: Request) -> HandlerResult {
 }
 
 async fn show_metrics(daemon: Arc<Daemon>, _: Request) -> HandlerResult {
-    let page = metrics::render(&daemon).map_err(|_| Failure::internal())?;
+    let page = daemon.aside(metrics::render).await?.map_err(|_| Failure::internal())?;
     Ok(Answer::of_type(metrics::CONTENT_TYPE, page))
 }

@@ -11,6 +11,7 @@ mod daemon;
 mod http;
 mod identify;
 mod metrics;
+mod nodes_page;
 mod options;
 mod poll;
 pub mod registry;

@@ -4,6 +4,7 @@ use std::future::pending;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
+use bytes::Bytes;
 use nsq_app::duration::parse_nanoseconds;
 use nsq_app::http::{Answer, Failure, HandlerResult, Query};
 use tokio::sync::watch;
@@ -24,26 +25,39 @@ const INDEX_BITS: u32 = 53;
 const TIMER_SLACK: Duration = Duration::from_millis(1);
 
 /// What there is to answer at some moment.
+#[derive(Clone, Debug)]
 pub(crate) struct View {
     /// JSON, or `None` when the topic does not exist.
-    pub(crate) body: Option<Vec<u8>>,
-    /// When time alone changes it at the earliest.
-    pub(crate) changes_at_ns: Option<i64>,
-}
-
-impl View {
+    body: Option<Bytes>,
     /// A number made of the answer's bytes, so that it is another when, and only when, the answer
     /// is, for whatever reason: a command, or time that has passed. It needs no history, and holds
     /// over a restart.
-    fn index(&self) -> u64 {
-        let Some(body) = &self.body else { return NOTHING };
+    index: u64,
+    /// When time alone changes it at the earliest.
+    changes_at_ns: Option<i64>,
+}
+
+impl View {
+    /// This JSON, and when time alone changes it at the earliest.
+    pub(crate) fn new(body: Vec<u8>, changes_at_ns: Option<i64>) -> Self {
         let mut hasher = DefaultHasher::new();
-        hasher.write(body);
-        (hasher.finish() >> (u64::BITS - INDEX_BITS)).max(NOTHING + 1)
+        hasher.write(&body);
+        let index = (hasher.finish() >> (u64::BITS - INDEX_BITS)).max(NOTHING + 1);
+        Self { body: Some(body.into()), index, changes_at_ns }
+    }
+
+    /// There is no such topic.
+    pub(crate) fn nothing() -> Self {
+        Self { body: None, index: NOTHING, changes_at_ns: None }
+    }
+
+    /// Whether it holds at this moment, if nothing but time has changed.
+    pub(crate) fn holds_at(&self, now_ns: i64) -> bool {
+        self.changes_at_ns.is_none_or(|changes_at_ns| now_ns < changes_at_ns)
     }
 
     fn answer(self) -> HandlerResult {
-        let index = self.index();
+        let index = self.index;
         match self.body {
             Some(body) => Ok(Answer::of_json(body).with_header(INDEX, index)),
             None => Err(Failure::not_found("TOPIC_NOT_FOUND").with_header(INDEX, index)),
@@ -77,22 +91,22 @@ impl Wait {
 /// Answers with what `view` shows; if that is what the client has already, when it shows something
 /// else or the time is over. `changes` wakes it; unless `version` is another then, nobody looks.
 /// After a change there is a `pause`, for costly views: several changes are taken together.
-pub(crate) async fn answer<C>(
+pub(crate) async fn answer<C, F: Future<Output = Result<View, Failure>>>(
     daemon: &Daemon,
     wait: Option<Wait>,
     mut changes: watch::Receiver<C>,
     pause: Duration,
     version: impl Fn() -> u64,
-    view: impl Fn() -> View,
+    view: impl Fn() -> F,
 ) -> HandlerResult {
-    let Some(wait) = wait else { return view().answer() };
+    let Some(wait) = wait else { return view().await?.answer() };
     // Beyond this number nobody waits: there must be room for other requests.
-    let Ok(_place) = daemon.waiters.try_acquire() else { return view().answer() };
+    let Ok(_place) = daemon.waiters.try_acquire() else { return view().await?.answer() };
     let deadline = Instant::now() + wait.time;
     loop {
         changes.mark_unchanged();
-        let (seen, now) = (version(), view());
-        if now.index() != wait.index || Instant::now() >= deadline {
+        let (seen, now) = (version(), view().await?);
+        if now.index != wait.index || Instant::now() >= deadline {
             return now.answer();
         }
         let changes_at_ns = now.changes_at_ns;
@@ -101,12 +115,12 @@ pub(crate) async fn answer<C>(
             () = next_version(&mut changes, &version, seen) => {
                 tokio::select! {
                     () = sleep(pause) => {}
-                    () = daemon.shutdown.wait() => return view().answer(),
+                    () = daemon.shutdown.wait() => return view().await?.answer(),
                 }
             }
             () = passed(daemon, changes_at_ns) => {}
-            () = sleep_until(deadline) => return view().answer(),
-            () = daemon.shutdown.wait() => return view().answer(),
+            () = sleep_until(deadline) => return view().await?.answer(),
+            () = daemon.shutdown.wait() => return view().await?.answer(),
         }
     }
 }
@@ -157,7 +171,7 @@ mod tests {
     #[test]
     fn an_index_is_of_the_answer() {
         let index = |body: Option<&str>| {
-            View { body: body.map(|body| body.as_bytes().to_vec()), changes_at_ns: None }.index()
+            body.map_or_else(View::nothing, |body| View::new(body.into(), None)).index
         };
         assert_eq!(index(None), 0);
         assert_eq!(index(Some("{}")), index(Some("{}")));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nsq_app::http::{Router, serve};
-use nsq_app::{Logger, Shutdown, listen};
+use nsq_app::{Aside, Logger, Shutdown, listen};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -16,6 +16,7 @@ use crate::clock::{Clock, nanoseconds};
 use crate::connection::Connection;
 use crate::daemon::{Daemon, VERSION};
 use crate::http;
+use crate::nodes_page::NodesPage;
 use crate::options::Options;
 use crate::registry::{ConnectionId, Lifetimes, SharedRegistry};
 
@@ -91,6 +92,8 @@ impl Server {
             tcp: Arc::default(),
             http: Arc::default(),
             waiters: Semaphore::new(most / 2),
+            aside: Aside::start("lists")?,
+            nodes_page: NodesPage::default(),
         });
         let router = Router::new(Arc::clone(&daemon), daemon.log.clone(), http::routes());
         let router = Arc::new(router.metered(Arc::clone(&daemon.http)));

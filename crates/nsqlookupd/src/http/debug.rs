@@ -36,6 +36,10 @@ pub(super) fn routes() -> Vec<Route<Daemon>> {
 }
 
 async fn registry(daemon: Arc<Daemon>, _: Request) -> HandlerResult {
+    daemon.aside(list).await?
+}
+
+fn list(daemon: &Daemon) -> HandlerResult {
     let mut registry = BTreeMap::<String, Vec<DebugProducer>>::new();
     for peer in daemon.registry.peers() {
         registry.entry("client::".to_owned()).or_default().push(producer(&peer, None));

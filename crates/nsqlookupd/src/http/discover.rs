@@ -1,21 +1,24 @@
 //! Where topics live: the endpoints that consumers ask.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nsq_api::{Lookup, LookupChannels, LookupNode, LookupNodes, LookupTopics, Producer, to_json};
+use nsq_api::{Lookup, LookupChannels, LookupTopics, Producer, to_json};
 use nsq_app::http::{Answer, Failure, HandlerResult, Query, Request};
 
 use crate::daemon::Daemon;
 use crate::poll::{self, View, Wait};
-use crate::registry::{LookupView, NodesView, Peer};
+use crate::registry::{LookupView, Peer};
 
 /// Every registration changes the list of nodes, which may be large: those who wait for it get many
 /// changes at once.
 const NODES_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn topics(daemon: Arc<Daemon>, _: Request) -> HandlerResult {
-    Answer::json(&LookupTopics { topics: texts(&daemon.registry.topics()) })
+    let list =
+        |daemon: &Daemon| Answer::json(&LookupTopics { topics: texts(&daemon.registry.topics()) });
+    daemon.aside(list).await?
 }
 
 pub(super) async fn channels(daemon: Arc<Daemon>, request: Request) -> HandlerResult {
@@ -29,7 +32,7 @@ pub(super) async fn lookup(daemon: Arc<Daemon>, request: Request) -> HandlerResu
     let registry = &daemon.registry;
     let changes = registry.changes_of(&topic);
     let version = || registry.version(&topic);
-    let view = || lookup_answer(registry.lookup(&topic, daemon.clock.now_ns()));
+    let view = || ready(Ok(lookup_answer(registry.lookup(&topic, daemon.clock.now_ns()))));
     poll::answer(&daemon, wait, changes, Duration::ZERO, version, view).await
 }
 
@@ -38,28 +41,24 @@ pub(super) async fn nodes(daemon: Arc<Daemon>, request: Request) -> HandlerResul
     let changes = daemon.registry.changes_of_nodes();
     let counted = changes.clone();
     let version = || *counted.borrow();
-    let view = || nodes_answer(daemon.registry.nodes(daemon.clock.now_ns()));
+    let view = || {
+        let daemon = Arc::clone(&daemon);
+        async move {
+            let look = |daemon: &Daemon| daemon.nodes_page.view(&daemon.registry, &daemon.clock);
+            daemon.aside(look).await
+        }
+    };
     poll::answer(&daemon, wait, changes, NODES_PAUSE, version, view).await
 }
 
 fn lookup_answer(found: Option<LookupView>) -> View {
-    let Some(found) = found else { return View { body: None, changes_at_ns: None } };
+    let Some(found) = found else { return View::nothing() };
     let producers = found.producers.iter().map(|peer| producer(peer)).collect();
     let body = to_json(&Lookup { channels: texts(&found.channels), producers });
-    View { body: Some(body.expect("text and numbers")), changes_at_ns: found.changes_at_ns }
+    View::new(body.expect("text and numbers"), found.changes_at_ns)
 }
 
-fn nodes_answer(found: NodesView) -> View {
-    let node = |node: &crate::registry::Node| LookupNode {
-        producer: producer(&node.peer),
-        tombstones: node.topics.iter().map(|(_, is_hidden)| *is_hidden).collect(),
-        topics: node.topics.iter().map(|(name, _)| name.to_string()).collect(),
-    };
-    let body = to_json(&LookupNodes { producers: found.nodes.iter().map(node).collect() });
-    View { body: Some(body.expect("text and numbers")), changes_at_ns: found.changes_at_ns }
-}
-
-fn producer(peer: &Peer) -> Producer {
+pub(crate) fn producer(peer: &Peer) -> Producer {
     let identity = &peer.identity;
     Producer {
         remote_address: peer.remote_address.clone(),

@@ -125,7 +125,10 @@ impl Topics {
         channel: Option<&ChannelName>,
     ) -> Registered {
         let connection = peer.connection;
-        let topic = self.topics.entry(name.clone()).or_default();
+        let entry = self.topics.entry(name.clone());
+        // All registrations share one text.
+        let name = &entry.key().clone();
+        let topic = entry.or_default();
         let mut registered = Registered::default();
         if let Some(channel) = channel {
             let peers = topic.channels.entry(channel.clone()).or_default();
