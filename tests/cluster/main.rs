@@ -1,6 +1,7 @@
 //! Daemons as processes of their own, and what becomes of them when they lose each other.
 
 mod daemon;
+mod killed;
 mod namespaces;
 mod partition;
 mod proxy;
@@ -31,4 +32,9 @@ fn eventually<T: PartialEq + Debug>(what: &str, expected: &T, mut look: impl FnM
         );
         std::thread::sleep(LOOK_EVERY);
     }
+}
+
+#[track_caller]
+fn eventually_holds(what: &str, condition: impl FnMut() -> bool) {
+    eventually(what, &true, condition);
 }

@@ -1,7 +1,7 @@
 //! A partition in a network that is real to the kernel: two namespaces with a cable between them.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use crate::partition::Cluster;
 
 /// Set for the process that is in a network of its own.
 const INSIDE: &str = "NSQ_TEST_INSIDE";
+const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const THERE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 /// How long a connection would never take here.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -32,15 +34,14 @@ impl Namespace {
         Self { holder }
     }
 
-    /// A command that runs in there.
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--target={}", self.holder.id())).arg("--net").arg(program);
-        command
+    /// The words before a command that runs in there.
+    fn enter(&self) -> Vec<String> {
+        ["nsenter", &format!("--target={}", self.holder.id()), "--net"].map(str::to_owned).to_vec()
     }
 
     fn ip(&self, arguments: &str) {
-        run(self.command("ip").args(arguments.split(' ')));
+        let enter = self.enter();
+        run(Command::new(&enter[0]).args(&enter[1..]).arg("ip").args(arguments.split(' ')));
     }
 }
 
@@ -102,17 +103,18 @@ fn unplug_and_plug() {
     let there = Namespace::new();
     ip(&format!("link add here type veth peer name there netns {}", there.holder.id()));
     ip("link set lo up");
-    ip("addr add 10.0.0.1/24 dev here");
+    ip(&format!("addr add {HERE}/24 dev here"));
     ip("link set here up");
-    there.ip("addr add 10.0.0.2/24 dev there");
+    there.ip(&format!("addr add {THERE}/24 dev there"));
     there.ip("link set there up");
 
     let data = tempfile::tempdir().expect("a directory");
     let near = Daemon::lookupd(&[]);
-    let mut command = there.command(binary("nsqlookupd"));
-    command.args(["--tcp-address=10.0.0.2:0", "--http-address=10.0.0.2:0"]);
-    command.arg("--broadcast-address=10.0.0.2");
-    let far = Daemon::run(command);
+    let mut words = there.enter();
+    let nsqlookupd = binary("nsqlookupd");
+    words.push(nsqlookupd.to_str().expect("cargo's paths are text").to_owned());
+    words.push(format!("--broadcast-address={THERE}"));
+    let far = Daemon::run(words, THERE.into());
     let nsqd = Daemon::nsqd(data.path(), &[near.addresses().tcp, far.addresses().tcp]);
     let address = far.addresses().tcp;
     // The far end: packets leave here, and nothing says that they do not arrive.
