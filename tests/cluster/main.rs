@@ -3,6 +3,7 @@
 mod daemon;
 mod killed;
 mod namespaces;
+mod originals;
 mod partition;
 mod proxy;
 mod registry;
