@@ -122,3 +122,26 @@ fn a_port_that_refuses_heals() {
         eventually("the nsqd is forgotten", &gone, || registry(&cluster.far).nodes.len());
     });
 }
+
+/// It pings every 15 seconds, so this one is patient.
+#[test]
+fn who_pings_stays_and_who_vanished_is_forgotten() {
+    let homes = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let lookupd = Daemon::lookupd(&["--inactive-producer-timeout=18s"]);
+    let proxy = Proxy::start((FAR, 0).into(), lookupd.addresses().tcp);
+    let nodes = || -> Vec<u16> {
+        let nodes = registry(&lookupd).nodes;
+        nodes.into_iter().map(|(port, _)| port).collect()
+    };
+    // The first to come would be the first to go if pings did not count.
+    let stays = Daemon::nsqd(homes[0].path(), &[lookupd.addresses().tcp]);
+    eventually("the first is a node", &vec![stays.port()], nodes);
+    let vanishes = Daemon::nsqd(homes[1].path(), &[proxy.address]);
+    let mut both = vec![stays.port(), vanishes.port()];
+    both.sort_unstable();
+    eventually("both are nodes", &both, nodes);
+    proxy.make(Way::BlackHole);
+    eventually("only the first is left", &vec![stays.port()], nodes);
+    proxy.make(Way::Open);
+    eventually("both are nodes again", &both, nodes);
+}
