@@ -1,6 +1,6 @@
 //! `nsq up` as a user meets it: one command, curl, Ctrl-C, and again.
 
-mod cluster;
+mod nodes;
 mod up_process;
 
 use std::fs;

@@ -19,17 +19,17 @@ pub(crate) fn has(program: &str, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Makes sure that there is a valgrind, or says why there is none.
-pub(crate) fn require_valgrind() -> Result<(), String> {
-    if has("valgrind", &["--version"]) {
+/// Makes sure that a program of this Debian package is there, or says why it is not.
+pub(crate) fn require(program: &str, version_flag: &str, package: &str) -> Result<(), String> {
+    if has(program, &[version_flag]) {
         return Ok(());
     }
     if !getuid().is_root() || !has("apt-get", &["--version"]) {
-        return Err("valgrind is not installed".to_owned());
+        return Err(format!("{package} is not installed"));
     }
-    println!("installing valgrind");
-    let install = ["install", "--yes", "--no-install-recommends", "valgrind"];
+    println!("installing {package}");
+    let install = ["install", "--yes", "--no-install-recommends", package];
     let installed = run_quietly(Command::new("apt-get").arg("update"))
         .and_then(|_| run_quietly(Command::new("apt-get").args(install)));
-    installed.map(drop).map_err(|error| format!("valgrind cannot be installed: {error:#}"))
+    installed.map(drop).map_err(|error| format!("{package} cannot be installed: {error:#}"))
 }

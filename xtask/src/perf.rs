@@ -63,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &PerfArgs) -> Result<()> {
 
 /// Counts all routines and compares or writes down the counts.
 pub(crate) fn check(workspace: &Workspace, counts: Counts) -> Result<Outcome> {
-    if let Err(reason) = machine::require_valgrind() {
+    if let Err(reason) = machine::require("valgrind", "--version", "valgrind") {
         return Ok(Outcome::Skipped(reason));
     }
     let path = workspace.path(COUNTS);

@@ -105,6 +105,10 @@ fn one(mut command: Command) -> Result<Outcome> {
 
 /// All tests; with nextest if it is there, because it is faster and says more.
 fn tests(workspace: &Workspace) -> Result<Outcome> {
+    // The tests that need it say what follows when it cannot be had.
+    if let Err(reason) = machine::require("ip", "-V", "iproute2") {
+        println!("{reason}");
+    }
     if machine::has("cargo", &["nextest", "--version"]) {
         let run = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level=slow"];
         return counted(workspace.cargo(&run));

@@ -14,7 +14,7 @@ use crate::traffic::Addresses;
 /// How long a daemon may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A running nsqd. It is killed when it is dropped.
+/// A running nsqd or nsqlookupd. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Program {
     /// Where it listens.
@@ -31,10 +31,16 @@ impl Program {
 
     /// The same by a command that runs nsqd, with its flags behind, in the same process.
     pub fn start_by(mut command: Command, data_path: &Path, flags: &[String]) -> Result<Self> {
-        let mut child = command
+        command
             .arg(format!("--data-path={}", data_path.display()))
             .args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"])
-            .args(flags)
+            .args(flags);
+        Self::run(command)
+    }
+
+    /// Runs a command that is one of the daemons, with all of its flags.
+    pub fn run(mut command: Command) -> Result<Self> {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -49,7 +55,8 @@ impl Program {
                 Ok((_, address)) => program.addresses.http = address,
                 Err(_) => {
                     let said = program.kill();
-                    anyhow::bail!("nsqd does not start: {said:#?}");
+                    let name = command.get_program().display();
+                    anyhow::bail!("{name} does not start: {said:#?}");
                 }
             }
         }

@@ -266,6 +266,11 @@ impl Node {
         true
     }
 
+    /// Waits until a topic that is just being deleted is gone.
+    pub(crate) fn await_changes_of_topics(&self) {
+        drop(self.changing_topics.lock());
+    }
+
     /// An ephemeral topic goes with its last channel, unless somebody has just made a new one.
     pub(crate) fn delete_topic_if_unused(&self, topic: &Topic) {
         let _one_at_a_time = self.changing_topics.lock();

@@ -19,8 +19,8 @@ use crate::topic::{JoinError, PublishError, Topic, nanos};
 
 /// FINs are applied when so many have gathered.
 const FINISH_RUN: usize = 4096;
-/// How often a SUB tries to join a channel that is going away.
-const JOIN_TRIES: usize = 3;
+/// How often a SUB tries to join a channel that is going away. Each time it was another one.
+const JOIN_TRIES: usize = 10;
 
 /// A client's place in a channel.
 #[derive(Debug)]
@@ -351,7 +351,10 @@ fn join(
         let topic = node.topic(topic_name).map_err(failed)?;
         let channel = match topic.channel(channel_name) {
             Ok(channel) => channel,
-            Err(PublishError::Exiting) => continue,
+            Err(PublishError::Exiting) => {
+                node.await_changes_of_topics();
+                continue;
+            }
             Err(error) => return Err(failed(error)),
         };
         match topic.join(&channel, client) {

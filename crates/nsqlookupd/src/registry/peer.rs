@@ -72,6 +72,11 @@ impl Peer {
         self.last_update_ns.swap(now_ns, Ordering::Relaxed)
     }
 
+    /// Makes it inactive until the next ping, as if the last one had been so long ago.
+    pub(crate) fn expire(&self, long_ago_ns: i64) {
+        self.last_update_ns.store(long_ago_ns, Ordering::Relaxed);
+    }
+
     /// When it was last heard of.
     pub fn last_update_ns(&self) -> i64 {
         self.last_update_ns.load(Ordering::Relaxed)

@@ -70,8 +70,23 @@ impl SharedRegistry {
     }
 
     /// Adds an nsqd that has identified.
+    ///
+    /// If it was connected before, that connection is most likely dead, as behind a partition of
+    /// the network: it counts as inactive until it pings. It would otherwise go on naming topics
+    /// that the nsqd has deleted meanwhile, and consumers who come for one create it again.
     pub fn connect(&self, peer: &Arc<Peer>) {
-        self.peers.write().insert(peer.connection, Arc::clone(peer));
+        let older: Vec<Arc<Peer>> = {
+            let mut peers = self.peers.write();
+            peers.insert(peer.connection, Arc::clone(peer));
+            let same = |other: &&Arc<Peer>| other.identity.key() == peer.identity.key();
+            let others = peers.values().filter(|other| other.connection != peer.connection);
+            others.filter(same).cloned().collect()
+        };
+        let long_ago_ns = self.lifetimes.inactive_before(peer.last_update_ns());
+        for other in older {
+            other.expire(long_ago_ns);
+            self.note_activity(other.connection);
+        }
         self.note_nodes();
     }
 
@@ -94,12 +109,8 @@ impl SharedRegistry {
     pub fn ping(&self, peer: &Peer, now_ns: i64) -> i64 {
         let before_ns = peer.ping(now_ns);
         if !self.lifetimes.is_active(before_ns, now_ns) {
-            // It is back: those who wait for its topics want to know.
-            for shard in &self.shards {
-                if shard.topics.write().touch(peer.connection) {
-                    shard.changed.send_replace(());
-                }
-            }
+            // It is back.
+            self.note_activity(peer.connection);
             self.note_nodes();
         }
         before_ns
@@ -269,6 +280,15 @@ impl SharedRegistry {
             self.note_nodes();
         }
         done
+    }
+
+    /// The connection became active or inactive: those who wait for its topics want to know.
+    fn note_activity(&self, connection: ConnectionId) {
+        for shard in &self.shards {
+            if shard.topics.write().touch(connection) {
+                shard.changed.send_replace(());
+            }
+        }
     }
 
     fn note_nodes(&self) {

@@ -27,6 +27,11 @@ impl Lifetimes {
         last_update_ns.saturating_add(self.inactive_ns).saturating_add(1)
     }
 
+    /// The latest time whose peers are inactive at `now_ns`.
+    pub(crate) fn inactive_before(self, now_ns: i64) -> i64 {
+        now_ns.saturating_sub(self.inactive_ns).saturating_sub(1)
+    }
+
     fn is_buried(self, tombstoned_at_ns: Option<i64>, now_ns: i64) -> bool {
         tombstoned_at_ns.is_some_and(|at| now_ns.saturating_sub(at) < self.tombstone_ns)
     }
@@ -279,8 +284,8 @@ impl Topics {
         count
     }
 
-    /// Counts the return of a connection that was inactive as a change of its topics. Whether it
-    /// has any.
+    /// Counts that a connection became active or inactive as a change of its topics. Whether it has
+    /// any.
     pub fn touch(&mut self, connection: ConnectionId) -> bool {
         let Some(names) = self.by_connection.get(&connection) else { return false };
         self.version += 1;

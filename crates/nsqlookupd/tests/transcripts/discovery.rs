@@ -31,6 +31,27 @@ fn an_nsqd_is_found_until_it_is_gone() {
     assert_eq!(daemon.get("/debug").line(), "200 {}");
 }
 
+/// A partition of the network leaves such a connection behind. The original goes on to show it.
+#[test]
+fn a_connection_that_was_replaced_names_no_topics_unless_it_pings() {
+    if is_original() {
+        return;
+    }
+    let daemon = Daemon::start(&[]);
+    let (mut old, mut other) = (daemon.nsqd("a"), daemon.nsqd("b"));
+    old.order("REGISTER deleted c");
+    other.order("REGISTER deleted c");
+    let mut new = daemon.nsqd("a");
+    assert_eq!(daemon.producers("deleted"), ["b"]);
+    new.order("REGISTER deleted c");
+    assert_eq!(daemon.producers("deleted"), ["a", "b"]);
+    new.order("UNREGISTER deleted");
+    assert_eq!(daemon.producers("deleted"), ["b"]);
+    // Two nsqd nodes that both call themselves so.
+    old.order("PING");
+    assert_eq!(daemon.producers("deleted"), ["a", "b"]);
+}
+
 #[test]
 fn the_debug_page_has_every_registration() {
     let daemon = Daemon::start(&[]);
@@ -186,6 +207,9 @@ fn better_than_the_original() {
         (of_t.as_array().map(Vec::len), &of_t[0]["remote_address"]),
         (Some(1), &json!(new.address()))
     );
+    // The old one is thought dead until it pings.
+    assert_eq!(daemon.producers("u"), [""; 0]);
+    old.order("PING");
     assert_eq!(daemon.producers("u"), ["a"]);
 
     let mut six = daemon.nsqd("fe80::1");

@@ -43,6 +43,10 @@ fn a_lookup_waits_for_each_kind_of_change() {
     assert_eq!(names(&after(&daemon, target, || daemon.order(hide))), [""; 0]);
     nsqd.order("UNREGISTER t");
     assert_eq!(names(&after(&daemon, target, || nsqd.order("REGISTER t"))), ["a"]);
+    let mut replacement = None;
+    let answer = after(&daemon, target, || replacement = Some(daemon.nsqd("a")));
+    assert_eq!(names(&answer), [""; 0]);
+    assert_eq!(names(&after(&daemon, target, || nsqd.order("PING"))), ["a"]);
     assert_eq!(names(&after(&daemon, target, || drop(nsqd))), [""; 0]);
     let answer = after(&daemon, target, || daemon.order("/topic/delete?topic=t"));
     assert_eq!((answer.status, index(&answer)), (404, 0));
