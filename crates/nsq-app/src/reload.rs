@@ -1,21 +1,7 @@
 //! SIGHUP: the configuration file is read again.
 
-use crate::flags::{CommandLine, FlagSet, Settings, changed_keys};
-use crate::{LogLevel, Logger};
-
-/// Options of a daemon that reads its configuration file again.
-pub trait Reloadable: FlagSet + Clone {
-    /// The file, empty for none.
-    fn config(&self) -> &str;
-    /// The one option that changes at once.
-    fn log_level(&self) -> LogLevel;
-    /// Checks what the flags' types cannot.
-    ///
-    /// # Errors
-    ///
-    /// With what the operator has to change.
-    fn check(&self) -> Result<(), String>;
-}
+use crate::flags::{CommandLine, Settings, changed_keys};
+use crate::{DaemonOptions, Logger};
 
 /// Reads the configuration file again and applies what can change while the daemon runs.
 #[derive(Debug)]
@@ -26,7 +12,7 @@ pub struct Reload<O> {
     log: Logger,
 }
 
-impl<O: Reloadable> Reload<O> {
+impl<O: DaemonOptions> Reload<O> {
     /// For a daemon that was started with `started`, made of `line` and its configuration file;
     /// its warnings have been told.
     #[must_use]

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use nsq_app::{ConnectionMeter, Logger, Shutdown};
+use nsq_app::{Clock, ConnectionMeter, Logger, Shutdown};
 use tokio::sync::Semaphore;
 
-use crate::clock::Clock;
 use crate::registry::SharedRegistry;
 
 /// The version that clients compare.

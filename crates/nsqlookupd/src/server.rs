@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nsq_app::http::{Router, serve};
-use nsq_app::{Logger, Shutdown, listen};
+use nsq_app::{Clock, Logger, Shutdown, listen, nanoseconds};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clock::{Clock, nanoseconds};
 use crate::connection::Connection;
 use crate::daemon::{Daemon, VERSION};
 use crate::http;
