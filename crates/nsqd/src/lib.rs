@@ -32,6 +32,7 @@ mod syncer;
 mod topic;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use nsq_app::{Logger, Reload, Shutdown, Signals};
 
@@ -57,11 +58,15 @@ pub fn main() -> ExitCode {
     nsq_app::daemon::main("nsqd", run)
 }
 
-fn run(options: Options, reload: Reload<Options>, log: Logger) -> anyhow::Result<()> {
+fn run(options: Options, mut reload: Reload<Options>, log: Logger) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let shutdown = Shutdown::new();
         let signals = Signals::catch()?;
         let server = Server::start(options, log.clone()).await?;
+        let node = Arc::clone(server.node());
+        reload.on_change("nsqlookupd_tcp_addresses", move |options| {
+            node.set_lookup_peers(&options.nsqlookupd_tcp_addresses);
+        });
         tokio::spawn(signals.run(log, shutdown.clone(), move || reload.run()));
         server.run(shutdown).await
     })

@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(options: Options, reload: Reload<Options>, log: Logger) -> anyhow::Result<()> {
+async fn run(options: Options, mut reload: Reload<Options>, log: Logger) -> anyhow::Result<()> {
     let shutdown = Shutdown::new();
     let signals = Signals::catch()?;
     let server = Server::start(options, log.clone()).await?;
