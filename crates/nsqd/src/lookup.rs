@@ -13,6 +13,7 @@ use std::sync::Arc;
 use nsq_proto::TopicName;
 use parking_lot::Mutex;
 
+pub(crate) use self::peer::LookupPeer;
 use self::peer::Peer;
 use crate::node::Node;
 
@@ -48,6 +49,11 @@ impl LookupPeers {
     /// The addresses.
     pub(crate) fn addresses(&self) -> Vec<String> {
         self.peers.lock().list().iter().map(|peer| peer.address.clone()).collect()
+    }
+
+    /// How each of them stands.
+    pub(crate) fn report(&self) -> Vec<LookupPeer> {
+        self.peers.lock().list().iter().map(|peer| peer.report()).collect()
     }
 
     /// Something changed in this topic or its channels.
