@@ -6,6 +6,7 @@
 
 mod command;
 mod connection;
+mod crowd;
 mod daemon;
 mod http;
 mod identify;
