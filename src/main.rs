@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("nsq: {}", nsqd::chain(&error));
+            eprintln!("nsq: {}", nsq_app::daemon::chain(&error));
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,13 @@
 //! Flags, log lines, signals, HTTP frame: what every daemon shares.
 //!
-//! A daemon's `main` reads its options with [`mod@flags`], opens a [`Logger`], turns signals into a
-//! [`Shutdown`] and serves its endpoints with [`http`]. Nothing in here knows about topics.
+//! [`daemon::main`] reads a daemon's options with [`mod@flags`] and opens a [`Logger`]. The daemon
+//! turns [`Signals`] into a [`Shutdown`] and serves its endpoints with [`http`]. Nothing in here
+//! knows about topics.
 
 mod aside;
+mod clock;
 mod connection_meter;
+pub mod daemon;
 pub mod duration;
 pub mod flags;
 pub mod host;
@@ -18,9 +21,11 @@ mod signals;
 pub mod version;
 
 pub use aside::Aside;
+pub use clock::{Clock, nanoseconds};
 pub use connection_meter::{ConnectionMeter, OpenConnection};
+pub use daemon::DaemonOptions;
 pub use listen::{ListenError, full_address, listen};
 pub use log::{InvalidLogLevel, LogFormat, LogLevel, Logger};
-pub use reload::{Reload, Reloadable};
+pub use reload::Reload;
 pub use shutdown::Shutdown;
 pub use signals::Signals;

@@ -9,9 +9,8 @@ use std::fmt;
 use std::time::Duration;
 
 use nsq_api::{Latency, LatencyPercentile};
+use nsq_app::nanoseconds;
 use sketches_ddsketch::{Config, DDSketch};
-
-use crate::topic::nanos;
 
 /// How far a figure may be from a true sample, in relation to it.
 const RELATIVE_ERROR: f64 = 0.01;
@@ -36,7 +35,7 @@ pub(crate) struct LatencySummary(DDSketch);
 impl RecentLatencies {
     /// None yet, at `now_ns`.
     pub(crate) fn new(window: Duration, now_ns: i64) -> Self {
-        let half_window_ns = (nanos(window) / 2).max(1);
+        let half_window_ns = (nanoseconds(window) / 2).max(1);
         let swap_at_ns = now_ns.saturating_add(half_window_ns);
         Self { half_window_ns, swap_at_ns, current: empty(), older: empty() }
     }

@@ -15,9 +15,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use self::families::{
-    APPENDS, BUILD, CHANNEL_LATENCY, CHANNELS, Family, Kind, LOG_BYTES, NODE, SYNCS, TOPIC_LATENCY,
-    TOPICS,
+    APPENDS, BUILD, CHANNEL_LATENCY, CHANNELS, Family, Kind, LOG_BYTES, LOOKUP_PEERS, NODE, SYNCS,
+    TOPIC_LATENCY, TOPICS,
 };
+use crate::lookup::LookupPeer;
 use crate::meters::Durations;
 use crate::node::{Node, VERSION};
 use crate::process::{self, ProcessMemory};
@@ -53,6 +54,7 @@ struct Figures {
     http_open: u64,
     http_accepted: u64,
     is_healthy: bool,
+    lookup_peers: Vec<LookupPeer>,
     /// By topic.
     log_bytes: Vec<(String, u64)>,
     appends: Durations,
@@ -77,6 +79,7 @@ impl Figures {
             http_open: meters.http.open(),
             http_accepted: meters.http.accepted(),
             is_healthy: node.health.failure().is_none(),
+            lookup_peers: node.lookup.report(),
             log_bytes: logs.collect(),
             appends: meters.appends.read(),
             syncs: meters.syncs.read(),
@@ -95,6 +98,7 @@ type Label<'a> = (&'static str, &'a str);
 impl Collector for Page {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.node(&mut encoder)?;
+        self.lookup_peers(&mut encoder)?;
         self.topics(&mut encoder)?;
         self.channels(&mut encoder)
     }
@@ -117,6 +121,19 @@ impl Page {
             let mut metric = begin(encoder, family, unit.as_ref())?;
             let (total, count) = (durations.total_seconds, durations.count());
             metric.encode_histogram::<[Label<'_>; 0]>(total, count, &durations.buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn lookup_peers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        for (family, value) in LOOKUP_PEERS {
+            let unit = unit(family);
+            let mut metric = begin(encoder, family, unit.as_ref())?;
+            for peer in &self.figures.lookup_peers {
+                let Some(value) = value(peer) else { continue };
+                let labels = [("address", peer.address.as_str())];
+                sample(metric.encode_family(&labels)?, family, value)?;
+            }
         }
         Ok(())
     }

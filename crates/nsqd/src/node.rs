@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use nsq_app::{Aside, Logger};
+use nsq_app::{Aside, Clock, Logger};
 use nsq_broker::Topic as BrokerTopic;
 use nsq_proto::{IdentifyLimits, Limits, NodeId, TopicName};
 use nsq_store::disk::Disk;
@@ -17,7 +17,6 @@ use tokio::sync::Semaphore;
 
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
-use crate::clock::Clock;
 use crate::handles::Handles;
 use crate::health::Health;
 use crate::http::Ports;

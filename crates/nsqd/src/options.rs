@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nsq_app::flags::{Accepted, IgnoredNumber, LaterFlag};
-use nsq_app::{LogFormat, LogLevel, Reloadable};
+use nsq_app::{DaemonOptions, LogFormat, LogLevel};
 use nsq_proto::{IdentifyLimits, Limits, Topology};
 use thiserror::Error;
 
@@ -263,13 +263,25 @@ impl Options {
     }
 }
 
-impl Reloadable for Options {
+impl DaemonOptions for Options {
+    fn version(&self) -> bool {
+        self.version
+    }
+
     fn config(&self) -> &str {
         &self.config
     }
 
     fn log_level(&self) -> LogLevel {
         self.log_level
+    }
+
+    fn log_prefix(&self) -> &str {
+        &self.log_prefix
+    }
+
+    fn log_format(&self) -> LogFormat {
+        self.log_format
     }
 
     fn check(&self) -> Result<(), String> {

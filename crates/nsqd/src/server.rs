@@ -85,7 +85,16 @@ impl Server {
         let loading = Arc::clone(&node);
         tokio::task::spawn_blocking(move || loading.load()).await??;
         node.log.info(format_args!("{}", durability(&node.options)));
+        node.set_ports(http::Ports {
+            tcp: tcp.local_addr()?.port(),
+            http: http.as_ref().map_or(Ok(0), |http| http.local_addr().map(|a| a.port()))?,
+        });
         Ok(Self { node, tcp, http, _lock: lock })
+    }
+
+    /// What can be changed while it serves.
+    pub(crate) fn node(&self) -> &Arc<Node> {
+        &self.node
     }
 
     /// The address for TCP clients, with the port that was really bound.
@@ -102,12 +111,8 @@ impl Server {
     /// and due times and attempts are kept.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let Self { node, tcp, http, _lock } = self;
-        let ports = http::Ports {
-            tcp: tcp.local_addr()?.port(),
-            http: http.as_ref().map_or(Ok(0), |http| http.local_addr().map(|a| a.port()))?,
-        };
-        node.set_ports(ports);
-        node.set_lookup_peers(&node.options.nsqlookupd_tcp_addresses);
+        let ports = node.ports();
+        node.begin_lookup();
         let mut background = JoinSet::new();
         background.spawn({
             let node = Arc::clone(&node);

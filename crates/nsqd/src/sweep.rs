@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
+use nsq_app::Clock;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::channel::{Channel, wake};
-use crate::clock::Clock;
 
 /// When which channel must be looked at: one entry for each channel that has something to end.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
+use nsq_app::nanoseconds;
 use nsq_broker::{
     Channel as BrokerChannel, ChannelOptions, Handout, HeldRun, Proximity, Sequence,
     Topic as BrokerTopic,
@@ -437,7 +438,7 @@ impl Topic {
         ChannelOptions {
             mem_queue_size: options.mem_queue_size,
             capacity: ephemeral.then_some(options.mem_queue_size),
-            max_msg_timeout_ns: nanos(options.max_msg_timeout),
+            max_msg_timeout_ns: nanoseconds(options.max_msg_timeout),
             seed: self.node.clock.wall_ns() as u64,
         }
     }
@@ -496,7 +497,7 @@ impl Topic {
             _ => Proximity::Global,
         };
         let subscription = nsq_broker::Subscription {
-            msg_timeout_ns: nanos(delivery.msg_timeout),
+            msg_timeout_ns: nanoseconds(delivery.msg_timeout),
             sample_rate: delivery.sample_rate,
             proximity,
         };
@@ -519,9 +520,4 @@ pub(crate) fn shift(checkpoint: &mut nsq_broker::Checkpoint, offset_ns: i64) {
     for deferred in &mut checkpoint.deferred_added {
         deferred.due_ns = deferred.due_ns.saturating_add(offset_ns);
     }
-}
-
-/// A duration in nanoseconds.
-pub(crate) fn nanos(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,17 +1,20 @@
 //! The program nsqd as an operator meets it: its lines on standard error, exit codes, SIGHUP.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// How long to wait for a line that must come.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A directory for the data and for configuration files.
 struct Home(TempDir);
@@ -289,6 +292,113 @@ fn sighup_leaves_what_was_given_as_a_flag() {
     daemon.line("HTTP: listening on ");
     daemon.signal(Signal::HUP);
     assert_eq!(daemon.line("SIGHUP"), "SIGHUP: read a.cfg again, there is nothing to change");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// An nsqlookupd that answers to IDENTIFY.
+struct Lookupd(TcpListener);
+
+impl Lookupd {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+        listener.set_nonblocking(true).expect("a socket can be");
+        Self(listener)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("it is bound")
+    }
+
+    /// The next connection, when its daemon has said who it is.
+    #[track_caller]
+    fn found(&self) -> TcpStream {
+        let deadline = Instant::now() + PATIENCE;
+        let mut stream = loop {
+            match self.0.accept() {
+                Ok((stream, _)) => break stream,
+                Err(error) => assert!(Instant::now() < deadline, "nobody came: {error}"),
+            }
+            std::thread::sleep(LOOK_EVERY);
+        };
+        stream.set_nonblocking(false).expect("a socket can be");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        let mut said = [0; b"  V1IDENTIFY\n".len()];
+        stream.read_exact(&mut said).expect("it speaks first");
+        assert_eq!(&said, b"  V1IDENTIFY\n");
+        let mut size = [0; 4];
+        stream.read_exact(&mut size).expect("the size of what it says");
+        let mut body = vec![0; u32::from_be_bytes(size) as usize];
+        stream.read_exact(&mut body).expect("what it says");
+        let answer =
+            br#"{"broadcast_address":"a","hostname":"h","http_port":1,"tcp_port":1,"version":"v"}"#;
+        let size = u32::try_from(answer.len()).expect("it is short").to_be_bytes();
+        stream.write_all(&[&size[..], answer].concat()).expect("it reads");
+        stream
+    }
+}
+
+/// The daemon ends this connection without another word.
+#[track_caller]
+fn ends(mut connection: TcpStream) {
+    assert_eq!(connection.read(&mut [0]).expect("an end in order"), 0);
+}
+
+#[test]
+fn sighup_changes_the_nsqlookupds() {
+    let home = Home::new();
+    let lookupds = [Lookupd::start(), Lookupd::start()];
+    let [one, other] = lookupds.each_ref().map(|lookupd| lookupd.address());
+    let change = |addresses: &str, rest: &str| {
+        home.write("a.cfg", &format!("nsqlookupd_tcp_addresses = [{addresses}]\n{rest}"));
+    };
+    change(&format!("\"{one}\""), "");
+    let daemon = Daemon::start(&home, &["--config=a.cfg"]);
+    let first = lookupds[0].found();
+    change(&format!("\"{other}\""), "");
+    daemon.signal(Signal::HUP);
+    let again = "SIGHUP: read a.cfg again, ";
+    daemon.line(&format!("LOOKUP({other}): adding peer"));
+    daemon.line(&format!("LOOKUP({one}): removing peer"));
+    let news = format!("{again}nsqlookupd_tcp_addresses has changed");
+    assert_eq!(daemon.line("SIGHUP"), news);
+    ends(first);
+    let second = lookupds[1].found();
+    change(&format!("\"{other}\""), "log_level = \"debug\"");
+    daemon.signal(Signal::HUP);
+    assert_eq!(daemon.line("SIGHUP"), format!("{again}log_level is debug now"));
+    change("", "log_level = \"debug\"");
+    daemon.signal(Signal::HUP);
+    daemon.line(&format!("LOOKUP({other}): removing peer"));
+    assert_eq!(daemon.line("SIGHUP"), news);
+    ends(second);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn sighup_leaves_nsqlookupds_that_were_given_as_flags_or_over_http() {
+    let home = Home::new();
+    home.write("a.cfg", "nsqlookupd_tcp_addresses = [\"127.0.0.1:1\"]");
+    let daemon = Daemon::start(&home, &["--config=a.cfg", "--lookupd-tcp-address=127.0.0.1:2"]);
+    daemon.line("LOOKUP(127.0.0.1:2): adding peer");
+    daemon.line("HTTP: listening on ");
+    home.write("a.cfg", "nsqlookupd_tcp_addresses = [\"127.0.0.1:3\"]");
+    daemon.signal(Signal::HUP);
+    assert_eq!(daemon.line("SIGHUP"), "SIGHUP: read a.cfg again, there is nothing to change");
+    assert_eq!(daemon.stop(), Some(0));
+
+    let daemon = Daemon::start(&home, &["--config=a.cfg"]);
+    daemon.line("LOOKUP(127.0.0.1:3): adding peer");
+    let http = daemon.line("HTTP: listening on ").replace("HTTP: listening on ", "");
+    let mut stream = TcpStream::connect(http).expect("it listens");
+    let put = "PUT /config/nsqlookupd_tcp_addresses HTTP/1.0\r\nContent-Length: 15\r\n\r\n";
+    stream.write_all(format!("{put}[\"127.0.0.1:4\"]").as_bytes()).expect("it reads");
+    daemon.line("LOOKUP(127.0.0.1:3): removing peer");
+    daemon.signal(Signal::HUP);
+    assert_eq!(daemon.line("SIGHUP"), "SIGHUP: read a.cfg again, there is nothing to change");
+    home.write("a.cfg", "nsqlookupd_tcp_addresses = [\"127.0.0.1:5\"]");
+    daemon.signal(Signal::HUP);
+    daemon.line("LOOKUP(127.0.0.1:5): adding peer");
+    daemon.line("LOOKUP(127.0.0.1:4): removing peer");
     assert_eq!(daemon.stop(), Some(0));
 }
 

@@ -13,6 +13,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use crate::command::{self, Command};
+use crate::crowd::Presence;
 use crate::daemon::Daemon;
 use crate::identify;
 use crate::registry::{ConnectionId, Peer, Registration};
@@ -38,6 +39,8 @@ enum End {
     Refused(Vec<u8>),
     /// The connection broke.
     Broken(io::Error),
+    /// There are too many, and this one is wanted least.
+    Unwanted,
 }
 
 impl From<io::Error> for End {
@@ -58,6 +61,7 @@ pub(crate) struct Connection {
     daemon: Arc<Daemon>,
     number: ConnectionId,
     address: SocketAddr,
+    presence: Arc<Presence>,
     input: BufReader<OwnedReadHalf>,
     output: BufWriter<OwnedWriteHalf>,
     peer: Option<Arc<Peer>>,
@@ -69,11 +73,12 @@ impl Connection {
         daemon: Arc<Daemon>,
         number: ConnectionId,
         address: SocketAddr,
+        presence: Arc<Presence>,
         stream: TcpStream,
     ) -> Self {
         let (input, output) = stream.into_split();
         let (input, output) = (BufReader::new(input), BufWriter::new(output));
-        Self { daemon, number, address, input, output, peer: None, line: Vec::new() }
+        Self { daemon, number, address, presence, input, output, peer: None, line: Vec::new() }
     }
 
     /// Serves the connection to its end.
@@ -81,16 +86,20 @@ impl Connection {
         let (daemon, address) = (Arc::clone(&self.daemon), self.address);
         let _open = daemon.tcp.accept();
         daemon.log.info(format_args!("TCP: new client({address})"));
-        let shutdown = daemon.shutdown.clone();
+        let (shutdown, presence) = (daemon.shutdown.clone(), Arc::clone(&self.presence));
         let end = tokio::select! {
             end = self.serve() => end,
             () = shutdown.wait() => End::Closed,
+            () = presence.unwanted() => End::Unwanted,
         };
         // First of all, so that nobody is sent to an nsqd that may be gone.
         self.leave();
         match end {
             End::Closed => daemon.log.info(format_args!("client({address}) - closed")),
             End::Broken(error) => daemon.log.error(format_args!("client({address}) - {error}")),
+            End::Unwanted => {
+                daemon.log.info(format_args!("client({address}) - closed to make room"));
+            }
             End::Refused(text) => self.refuse(&text).await,
         }
         daemon.log.info(format_args!("PROTOCOL(V1): [{address}] exiting ioloop"));
@@ -127,6 +136,7 @@ impl Connection {
         self.read_line().await?;
         let command = command::parse(&self.line, self.peer.is_some()).map_err(End::Refused)?;
         let daemon = Arc::clone(&self.daemon);
+        self.presence.hear(daemon.clock.now_ns());
         let response = match command {
             Command::Identify => {
                 self.identify().await?;
@@ -204,6 +214,7 @@ impl Connection {
         let now_ns = daemon.clock.now_ns();
         let peer = Arc::new(Peer::new(self.number, address.to_string(), identity, now_ns));
         daemon.registry.connect(&peer);
+        self.presence.identify();
         self.peer = Some(peer);
         self.log_change("REGISTER", "client", "", "");
         Ok(())

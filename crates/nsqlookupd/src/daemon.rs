@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use nsq_app::http::Failure;
-use nsq_app::{Aside, ConnectionMeter, Logger, Shutdown};
+use nsq_app::{Aside, Clock, ConnectionMeter, Logger, Shutdown};
 use tokio::sync::Semaphore;
 
-use crate::clock::Clock;
 use crate::nodes_page::NodesPage;
 use crate::registry::SharedRegistry;
 

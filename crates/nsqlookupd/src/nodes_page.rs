@@ -1,9 +1,9 @@
 //! `/nodes`: the longest list, and the one that is asked for again and again.
 
 use nsq_api::{LookupNode, LookupNodes, to_json};
+use nsq_app::Clock;
 use parking_lot::Mutex;
 
-use crate::clock::Clock;
 use crate::http::producer;
 use crate::poll::View;
 use crate::registry::{Node, NodesView, SharedRegistry};

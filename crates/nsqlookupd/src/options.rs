@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nsq_app::{LogFormat, LogLevel, Reloadable};
+use nsq_app::{DaemonOptions, LogFormat, LogLevel};
 
 nsq_app::flags! {
     /// The options of one nsqlookupd; see `docs/flags.md` of NSQ for each.
@@ -35,13 +35,25 @@ nsq_app::flags! {
     }
 }
 
-impl Reloadable for Options {
+impl DaemonOptions for Options {
+    fn version(&self) -> bool {
+        self.version
+    }
+
     fn config(&self) -> &str {
         &self.config
     }
 
     fn log_level(&self) -> LogLevel {
         self.log_level
+    }
+
+    fn log_prefix(&self) -> &str {
+        &self.log_prefix
+    }
+
+    fn log_format(&self) -> LogFormat {
+        self.log_format
     }
 
     fn check(&self) -> Result<(), String> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nsq_app::http::{Router, serve};
-use nsq_app::{Aside, Logger, Shutdown, listen};
+use nsq_app::{Aside, Clock, Logger, Shutdown, listen, nanoseconds};
 use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clock::{Clock, nanoseconds};
 use crate::connection::Connection;
+use crate::crowd::{Crowd, Presence};
 use crate::daemon::{Daemon, VERSION};
 use crate::http;
 use crate::nodes_page::NodesPage;
@@ -98,7 +98,8 @@ impl Server {
         let router = Router::new(Arc::clone(&daemon), daemon.log.clone(), http::routes());
         let router = Arc::new(router.metered(Arc::clone(&daemon.http)));
         let serving_http = tokio::spawn(serve("HTTP", self.http, router, shutdown.clone(), most));
-        serve_tcp(&daemon, self.tcp, most).await;
+        let crowd = Crowd::new(most, self.options.inactive_producer_timeout);
+        serve_tcp(&daemon, self.tcp, most, crowd).await;
         serving_http.await??;
         Ok(())
     }
@@ -111,7 +112,7 @@ fn connections_max(open_files: u64) -> usize {
 }
 
 /// Accepts connections until the daemon stops, then closes them all.
-async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize) {
+async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize, mut crowd: Crowd) {
     let log = &daemon.log;
     let address = listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
     log.info(format_args!("TCP: listening on {address}"));
@@ -128,15 +129,21 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize) {
                 }
             }
             accepted = listener.accept() => match accepted {
-                Ok((_, peer)) if connections.len() >= most => refusals.note(log, peer, most),
                 Ok((stream, peer)) => {
+                    let now_ns = daemon.clock.now_ns();
+                    if !crowd.admits(connections.len(), now_ns) {
+                        refusals.note(log, peer, most);
+                        continue;
+                    }
                     if let Err(error) = prepare(&stream) {
                         log.error(format_args!("TCP: client({peer}) - {error}"));
                         continue;
                     }
                     number += 1;
-                    let daemon = Arc::clone(daemon);
-                    let connection = Connection::new(daemon, ConnectionId(number), peer, stream);
+                    let (daemon, number) = (Arc::clone(daemon), ConnectionId(number));
+                    let presence = Arc::new(Presence::new(now_ns));
+                    crowd.add(&presence);
+                    let connection = Connection::new(daemon, number, peer, presence, stream);
                     connections.spawn(connection.run());
                 }
                 Err(error) => {
@@ -181,7 +188,7 @@ impl Refusals {
             let count = self.count;
             log.warning(format_args!(
                 "TCP: closing {peer}: {most} clients are connected, as many as the limit on open \
-                 files allows ({count} closed so far)"
+                 files allows, and none is silent ({count} closed so far)"
             ));
             self.told_at = Some(Instant::now());
         }

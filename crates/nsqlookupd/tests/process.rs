@@ -1,11 +1,15 @@
 //! The program nsqlookupd as an operator meets it: its lines on standard error, exit codes, SIGHUP.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+/// How long to wait for something that must happen. Only a defect makes a test wait so long.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const LOCAL: [&str; 2] = ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"];
 
@@ -29,7 +33,20 @@ struct Program {
 
 impl Program {
     fn start(flags: &[&str]) -> Self {
-        let mut child = command(&[&LOCAL, flags].concat()).spawn().expect("it starts");
+        Self::spawn(command(&[&LOCAL, flags].concat()))
+    }
+
+    /// One that may open so many files.
+    fn start_with_files(open_files: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {open_files} && exec \"$0\" \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_nsqlookupd")).args(LOCAL);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("it starts");
         let log = BufReader::new(child.stderr.take().expect("it is piped"));
         Self { child, log }
     }
@@ -48,12 +65,37 @@ impl Program {
         }
     }
 
+    /// What it listens on, for TCP clients and for HTTP; it may say either first.
+    #[track_caller]
+    fn addresses(&mut self) -> (String, String) {
+        let (mut tcp, mut http) = (None, None);
+        loop {
+            let line = self.line("INFO: ");
+            let address = |what: &str| line.strip_prefix(what).map(str::to_owned);
+            tcp = tcp.or_else(|| address("TCP: listening on "));
+            http = http.or_else(|| address("HTTP: listening on "));
+            if let (Some(tcp), Some(http)) = (&tcp, &http) {
+                return (tcp.clone(), http.clone());
+            }
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it is our child");
     }
 
     fn ended(&mut self) -> Option<i32> {
         self.child.wait().expect("it is our child").code()
+    }
+}
+
+impl Drop for Program {
+    /// A test that failed leaves nothing behind.
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.child.kill().expect("it is our child");
+            self.child.wait().expect("it is our child");
+        }
     }
 }
 
@@ -121,6 +163,91 @@ fn the_log_tells_what_happens() {
     assert_eq!(program.line("INFO: client"), format!("({me}) - closed"));
     program.signal(Signal::TERM);
     program.line("INFO: TCP: closing ");
+    assert_eq!(program.ended(), Some(0));
+}
+
+/// A connection to nsqlookupd.
+struct Client(TcpStream);
+
+impl Client {
+    fn connect(address: &str, input: &[u8]) -> Self {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        let mut client = Self(stream);
+        client.send(input);
+        client
+    }
+
+    fn identified(address: &str, name: &str) -> Self {
+        let body =
+            format!(r#"{{"broadcast_address":"{name}","tcp_port":1,"http_port":2,"version":"v"}}"#);
+        let size = u32::try_from(body.len()).expect("it is short").to_be_bytes();
+        let input = [b"  V1IDENTIFY\n".as_slice(), &size, body.as_bytes()].concat();
+        let mut client = Self::connect(address, &input);
+        assert!(client.response().contains("tcp_port"), "{name}");
+        client
+    }
+
+    fn send(&mut self, input: &[u8]) {
+        self.0.write_all(input).expect("it reads");
+    }
+
+    #[track_caller]
+    fn response(&mut self) -> String {
+        let mut size = [0; 4];
+        self.0.read_exact(&mut size).expect("a response");
+        let mut response = vec![0; u32::from_be_bytes(size) as usize];
+        self.0.read_exact(&mut response).expect("a whole response");
+        String::from_utf8(response).expect("text")
+    }
+
+    #[track_caller]
+    fn is_ok(&mut self, command: &[u8]) {
+        self.send(command);
+        assert_eq!(self.response(), "OK");
+    }
+
+    /// The daemon ends it, in order or not.
+    #[track_caller]
+    fn ends(mut self) {
+        let ended = self.0.read_to_end(&mut Vec::new());
+        let is_end = |error: &std::io::Error| error.kind() == ErrorKind::ConnectionReset;
+        assert!(ended.as_ref().is_ok() || ended.as_ref().is_err_and(is_end), "{ended:?}");
+    }
+}
+
+/// The answer to a GET.
+fn get(address: &str, target: &str) -> String {
+    let mut client = Client::connect(address, format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes());
+    let mut answer = String::new();
+    client.0.read_to_string(&mut answer).expect("text");
+    answer
+}
+
+/// What somebody who wants to keep nsqd nodes out would do.
+#[test]
+fn connections_that_say_nothing_keep_no_nsqd_out() {
+    // Room for 16 clients.
+    let mut program = Program::start_with_files(96);
+    let (tcp, http) = program.addresses();
+    let silent = |input: &[u8]| Client::connect(&tcp, input);
+    let before: Vec<_> = (0..20).map(|_| silent(b"")).collect();
+    let pinging: Vec<_> = (0..20).map(|_| silent(b"  V1PING\nPING\n")).collect();
+    let mut nsqd = Client::identified(&tcp, "a");
+    nsqd.is_ok(b"REGISTER t c\n");
+    let after: Vec<_> = (0..20).map(|_| silent(b"  V1")).collect();
+    nsqd.is_ok(b"PING\n");
+    assert!(get(&http, "/nodes").contains("\"topics\":[\"t\"]"));
+    before.into_iter().chain(pinging).for_each(Client::ends);
+    // Now 16 nsqd nodes, of which none has been silent for long: the next one has to go.
+    let mut others: Vec<_> =
+        (1..16).map(|number| Client::identified(&tcp, &format!("b{number}"))).collect();
+    after.into_iter().for_each(Client::ends);
+    silent(b"").ends();
+    program.line("WARNING: TCP: closing ");
+    others.push(nsqd);
+    others.iter_mut().for_each(|nsqd| nsqd.is_ok(b"PING\n"));
+    program.signal(Signal::TERM);
     assert_eq!(program.ended(), Some(0));
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Buf;
+use nsq_app::nanoseconds;
 use nsq_broker::{ConsumerKey, Epochs, NotHeld as Held, Sequence};
 use nsq_proto::{
     ChannelName, ClientState, Command, Decoded, IdentifyAnswer, IdentifyRequest, MessageId,
@@ -15,7 +16,7 @@ use crate::channel::{Channel, wake};
 use crate::client::{Client, add};
 use crate::node::{Node, VERSION};
 use crate::pending::{PublishKind, PublishRun};
-use crate::topic::{JoinError, PublishError, Topic, nanos};
+use crate::topic::{JoinError, PublishError, Topic};
 
 /// FINs are applied when so many have gathered.
 const FINISH_RUN: usize = 4096;
@@ -271,7 +272,7 @@ impl Driver {
         let settings = self.client.settings.lock().clone();
         let asked = settings.output_buffer_size;
         let delivery_bytes = if asked >= DEFAULT_OUTPUT_BUFFER { DELIVERY_BYTES } else { asked };
-        let msg_timeout_ns = nanos(settings.delivery().msg_timeout);
+        let msg_timeout_ns = nanoseconds(settings.delivery().msg_timeout);
         let ids = Ids::of(&topic);
         self.subscribed =
             Some(Subscribed { topic, channel, key, msg_timeout_ns, delivery_bytes, ids });
@@ -322,7 +323,7 @@ impl Driver {
     fn touch(&mut self, id: MessageId) {
         let Some(subscribed) = &mut self.subscribed else { return };
         let now_ns = self.node.clock.now_ns();
-        let msg_timeout_ns = nanos(self.client.settings.lock().msg_timeout);
+        let msg_timeout_ns = nanoseconds(self.client.settings.lock().msg_timeout);
         let place = subscribed.ids.sequence_of(&subscribed.topic, id);
         let touched = place.ok_or(Held::NotInFlight).and_then(|sequence| {
             let mut broker = subscribed.channel.broker.lock();

@@ -2,11 +2,9 @@
 
 use std::pin::Pin;
 
+use nsq_app::{Clock, nanoseconds};
 use nsq_proto::ClientSettings;
 use tokio::time::{Instant, Sleep, sleep_until};
-
-use crate::clock::Clock;
-use crate::topic::nanos;
 
 /// The deadlines of one connection, as data; one timer serves them all.
 #[derive(Debug)]
@@ -44,13 +42,13 @@ impl Deadlines {
 
     /// Heartbeats run by what the first IDENTIFY asked for.
     pub(super) fn start_heartbeats(&mut self, now_ns: i64, settings: &ClientSettings) {
-        self.heartbeat_every = settings.delivery().heartbeat_interval.map_or(i64::MAX, nanos);
+        self.heartbeat_every = settings.delivery().heartbeat_interval.map_or(i64::MAX, nanoseconds);
         self.heartbeat_at = now_ns.saturating_add(self.heartbeat_every);
     }
 
     /// Read and write deadlines follow every IDENTIFY.
     pub(super) fn follow(&mut self, settings: &ClientSettings) {
-        let interval = settings.heartbeat_interval.map(nanos);
+        let interval = settings.heartbeat_interval.map(nanoseconds);
         self.silence = interval.map_or(i64::MAX, |interval| interval.saturating_mul(2));
         self.patience = interval.unwrap_or(i64::MAX);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nsq_app::http::{Answer, Failure, HandlerResult, Request, Route, StatusCode, get, post, put};
 
 use super::Endpoints;
+use crate::lookup::LookupPeer;
 use crate::node::Node;
 use crate::process;
 
@@ -19,6 +20,7 @@ const NO_BLOCK_RATE: &str = "there is no block profile whose rate could be set.\
 
 const INDEX: &str = "/debug/pprof/cmdline  the command line, separated by NUL\n\
     /debug/pprof/heap     memory in use, and by what\n\
+    /debug/lookup         how each nsqlookupd stands\n\
     Profiles of Go's runtime are not there.\n";
 
 /// The routes of this file, in bare text.
@@ -27,6 +29,7 @@ pub(super) fn routes() -> Vec<Route<Endpoints>> {
         get("/debug/pprof/", index).plain(),
         get("/debug/pprof/cmdline", command_line).plain(),
         get("/debug/pprof/heap", heap).plain(),
+        get("/debug/lookup", lookup).plain(),
         get("/debug/pprof/symbol", |_, _| absent(NO_SYMBOLS)).plain(),
         post("/debug/pprof/symbol", |_, _| absent(NO_SYMBOLS)).plain(),
         get("/debug/pprof/profile", |_, _| absent(NO_PROFILES)).plain(),
@@ -66,6 +69,27 @@ fn write_memory(out: &mut String, node: &Node) -> fmt::Result {
     writeln!(out, "topics {}", topics.len())?;
     writeln!(out, "channels {channels}")?;
     writeln!(out, "clients {}", node.clients.lock().len())
+}
+
+async fn lookup(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
+    let mut text = String::new();
+    for peer in endpoints.node.lookup.report() {
+        write_lookup_peer(&mut text, &peer).map_err(|_| Failure::internal())?;
+    }
+    Ok(Answer::text(text))
+}
+
+fn write_lookup_peer(out: &mut String, peer: &LookupPeer) -> fmt::Result {
+    writeln!(out, "{}", peer.address)?;
+    writeln!(out, "  connected {}", if peer.is_connected { "yes" } else { "no" })?;
+    writeln!(out, "  failures {}", peer.failures)?;
+    if let Some(seconds) = peer.answered_at {
+        writeln!(out, "  last_answer_time_seconds {seconds}")?;
+    }
+    if let Some(error) = &peer.last_error {
+        writeln!(out, "  last_error {error}")?;
+    }
+    Ok(())
 }
 
 /// Something of Go's runtime that has no counterpart: said rather than pretended.

@@ -19,7 +19,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 impl Node {
     /// Whether new topics have to wait for what nsqlookupd knows of them.
     pub(crate) fn asks_for_channels(&self) -> bool {
-        !self.lookup.peers.lock().is_empty()
+        !self.lookup.peers.lock().list().is_empty()
     }
 
     /// Asks every nsqlookupd that can be reached, all at once, creates the channels that any of

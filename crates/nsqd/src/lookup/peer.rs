@@ -36,9 +36,33 @@ pub(super) struct Peer {
     changed: Mutex<BTreeSet<TopicName>>,
     more: Notify,
     status: watch::Sender<Status>,
-    /// When it did not answer a question over HTTP.
-    silent_at: Mutex<Option<Instant>>,
+    history: Mutex<History>,
     stop: Notify,
+}
+
+/// What came of talking to a peer.
+#[derive(Debug, Default)]
+struct History {
+    /// When it did not answer a question over HTTP.
+    silent_at: Option<Instant>,
+    /// When it last answered over its connection: wall time in seconds.
+    answered_at: Option<u64>,
+    /// Attempts to connect that failed, and connections that were lost.
+    failures: u64,
+    last_error: Option<String>,
+}
+
+/// A peer as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LookupPeer {
+    pub(crate) address: String,
+    pub(crate) is_connected: bool,
+    /// When it last answered over its connection: wall time in seconds.
+    pub(crate) answered_at: Option<u64>,
+    /// Attempts to connect that failed, and connections that were lost.
+    pub(crate) failures: u64,
+    /// Why the last of them failed or was lost.
+    pub(crate) last_error: Option<String>,
 }
 
 /// What is known of a peer.
@@ -58,7 +82,7 @@ impl Peer {
             changed: Mutex::default(),
             more: Notify::new(),
             status: watch::Sender::new(Status::Unknown),
-            silent_at: Mutex::default(),
+            history: Mutex::default(),
             stop: Notify::new(),
         })
     }
@@ -86,12 +110,25 @@ impl Peer {
 
     /// It did not answer a question over HTTP, or did again.
     pub(super) fn note_answer(&self, answered: bool) {
-        *self.silent_at.lock() = (!answered).then(Instant::now);
+        self.history.lock().silent_at = (!answered).then(Instant::now);
     }
 
     /// Whether it is not worth asking: every new topic would wait for it in vain.
     pub(super) fn is_silent(&self) -> bool {
-        self.silent_at.lock().is_some_and(|since| since.elapsed() < SILENCE)
+        self.history.lock().silent_at.is_some_and(|since| since.elapsed() < SILENCE)
+    }
+
+    /// How it stands now.
+    pub(super) fn report(&self) -> LookupPeer {
+        let is_connected = matches!(*self.status.borrow(), Status::Connected(_));
+        let history = self.history.lock();
+        LookupPeer {
+            address: self.address.clone(),
+            is_connected,
+            answered_at: history.answered_at,
+            failures: history.failures,
+            last_error: history.last_error.clone(),
+        }
     }
 
     /// Keeps it informed until it is stopped.
@@ -111,11 +148,24 @@ impl Peer {
             let was_connected = matches!(*self.status.borrow(), Status::Connected(_));
             self.status.send_replace(Status::Lost);
             self.changed.lock().clear();
-            node.log.error(format_args!("LOOKUPD({address}): {}", system_text(&error)));
+            let error = system_text(&error);
+            node.log.error(format_args!("LOOKUPD({address}): {error}"));
+            self.note_failure(error);
             pause = if was_connected { PAUSE_MIN } else { PAUSE_MAX.min(pause * 2) };
             // Not all daemons of a cluster at the same moment.
             sleep(pause.mul_f64(0.5 + jitter(node))).await;
         }
+    }
+
+    fn note_failure(&self, error: String) {
+        let mut history = self.history.lock();
+        history.failures += 1;
+        history.last_error = Some(error);
+    }
+
+    fn note_time(&self, node: &Node) {
+        let seconds = u64::try_from(node.clock.wall_ns() / 1_000_000_000).ok();
+        self.history.lock().answered_at = seconds;
     }
 
     /// One connection, to its end.
@@ -173,6 +223,7 @@ impl Peer {
             let text = "no broadcast address in the answer to IDENTIFY";
             node.log.error(format_args!("LOOKUPD({address}): {text}"));
         }
+        self.note_time(node);
         Ok(info)
     }
 
@@ -227,6 +278,7 @@ impl Peer {
         lines: &[String],
     ) -> io::Result<()> {
         let answers = connection.ask(lines).await?;
+        self.note_time(node);
         for (line, answer) in lines.iter().zip(answers).filter(|(_, answer)| answer != b"OK") {
             let (address, answer) = (&self.address, String::from_utf8_lossy(&answer).into_owned());
             node.log.error(format_args!("LOOKUPD({address}): {line} - {answer}"));

@@ -4,6 +4,7 @@ use nsq_api::{ChannelStats, TopicStats};
 use prometheus_client::metrics::MetricType;
 
 use super::Page;
+use crate::lookup::LookupPeer;
 
 /// What all samples of one name have in common.
 #[derive(Debug)]
@@ -89,6 +90,29 @@ pub(super) const NODE: &Table<Page, Option<u64>> = &[
     (counter("http_accepted", "connections", "HTTP connections that were ever made."), |page| {
         Some(page.figures.http_accepted)
     }),
+];
+
+/// Of each nsqlookupd; nothing where there is nothing to tell.
+pub(super) const LOOKUP_PEERS: &Table<LookupPeer, Option<u64>> = &[
+    (gauge("lookup_peer_connected", "", "1 while it knows of this nsqd, 0 otherwise."), |peer| {
+        Some(u64::from(peer.is_connected))
+    }),
+    (
+        counter(
+            "lookup_peer",
+            "failures",
+            "Attempts to connect to it that failed, and connections to it that were lost.",
+        ),
+        |peer| Some(peer.failures),
+    ),
+    (
+        gauge(
+            "lookup_peer_answer_time",
+            "seconds",
+            "When it last answered to what it was told, in seconds since 1970.",
+        ),
+        |peer| peer.answered_at,
+    ),
 ];
 
 pub(super) const APPENDS: Family = Family {
@@ -196,11 +220,13 @@ mod tests {
     fn every_family_is_documented_as_it_is() {
         let node: Vec<_> =
             NODE.iter().map(|(family, _)| family).chain([&APPENDS, &SYNCS]).collect();
+        let lookup_peers: Vec<_> = LOOKUP_PEERS.iter().map(|(family, _)| family).collect();
         let topics: Vec<_> = TOPICS.iter().map(|(family, _)| family).chain([&LOG_BYTES]).collect();
         let channels: Vec<_> = CHANNELS.iter().map(|(family, _)| family).collect();
         let expected = [
             lines(&[&BUILD], "`version`, `compiler`"),
             lines(&node, ""),
+            lines(&lookup_peers, "`address`"),
             lines(&topics, "`topic`"),
             lines(&[&TOPIC_LATENCY], "`topic`, `quantile`"),
             lines(&channels, "`topic`, `channel`"),

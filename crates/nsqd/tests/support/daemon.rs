@@ -240,7 +240,7 @@ impl Thread {
                 let server = match Server::start(options, log).await {
                     Ok(server) => server,
                     Err(error) => {
-                        started.send(Err(nsqd::chain(&error))).expect("the test waits");
+                        started.send(Err(nsq_app::daemon::chain(&error))).expect("the test waits");
                         return Ok(());
                     }
                 };

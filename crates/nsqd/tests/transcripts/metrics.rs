@@ -1,8 +1,9 @@
 //! `/metrics`, which Go NSQ does not have: what every scraper of OpenMetrics relies on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::support::{Daemon, eventually, is_original};
+use crate::support::{Daemon, Lookupd, Manner, eventually, is_original};
 
 /// A family as its descriptors say.
 #[derive(Debug, Default)]
@@ -202,4 +203,34 @@ fn what_happens_is_counted() {
         assert!(page.samples[name] > 0.0, "{name}");
     }
     assert!(!page.samples.contains_key("nsqd_topic_log_bytes{topic=\"e#ephemeral\"}"));
+}
+
+#[test]
+fn nsqlookupds_that_are_there_and_not() {
+    if is_original() {
+        return;
+    }
+    let lookupd = Lookupd::start(Manner::Proper);
+    let absent = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let there = lookupd.tcp;
+    let daemon = Daemon::start(&[&lookupd.flag(), &format!("--lookupd-tcp-address={absent}")]);
+    let value = |name: &str, address| {
+        let page = scrape(&daemon);
+        page.samples.get(&format!("nsqd_lookup_peer_{name}{{address=\"{address}\"}}")).copied()
+    };
+    eventually("it is connected", || value("connected", there) == Some(1.0));
+    eventually("the other was tried", || value("failures_total", absent) > Some(0.0));
+    assert_eq!(value("failures_total", there), Some(0.0));
+    assert!(value("answer_time_seconds", there) > Some(1.7e9));
+    assert_eq!(value("connected", absent), Some(0.0));
+    assert_eq!(value("answer_time_seconds", absent), None);
+    lookupd.hang_up();
+    eventually("the loss is counted", || value("failures_total", there) == Some(1.0));
+    eventually("it is connected again", || value("connected", there) == Some(1.0));
+    let answer = daemon.get("/debug/lookup");
+    let text = answer.text();
+    let (first, other) = text.split_once(&format!("{absent}\n")).expect("in their order");
+    assert!(first.starts_with(&format!("{there}\n  connected yes\n  failures 1\n")), "{text}");
+    assert!(other.starts_with("  connected no\n"), "{text}");
+    assert!(other.ends_with("  last_error connection refused\n"), "{text}");
 }
