@@ -77,7 +77,7 @@ impl Cluster {
         let lookupd = nsqlookupd::Server::start(lookupd, log).await?;
         let mut nodes = Vec::new();
         for index in 0..arguments.nodes {
-            let options = node_options(arguments, index, lookupd.tcp_address()?)?;
+            let options = node_options(arguments, index, &lookupd.tcp_address())?;
             let log = Logger::to_stderr(&options.log_prefix, arguments.log_level);
             nodes.push(nsqd::Server::start(options, log).await?);
         }
@@ -108,14 +108,14 @@ impl Cluster {
     fn welcome(&self, data_path: &Path) -> anyhow::Result<()> {
         let mut text = "nsq is running. Ctrl-C stops it.\n\n".to_owned();
         for node in &self.nodes {
-            let http = node.http_address()?.map_or_else(|| "off".to_owned(), |a| a.to_string());
-            writeln!(text, "  nsqd        TCP {}   HTTP {http}", node.tcp_address()?)?;
+            let http = node.http_address().unwrap_or_else(|| "off".to_owned());
+            writeln!(text, "  nsqd        TCP {}   HTTP {http}", node.tcp_address())?;
         }
-        let (tcp, http) = (self.lookupd.tcp_address()?, self.lookupd.http_address()?);
+        let (tcp, http) = (self.lookupd.tcp_address(), self.lookupd.http_address());
         writeln!(text, "  nsqlookupd  TCP {tcp}   HTTP {http}")?;
         let first = self.nodes.first().context("there is at least one node")?;
-        let tcp = first.tcp_address()?;
-        let nsqd = first.http_address()?.map_or_else(|| "off".to_owned(), |a| a.to_string());
+        let tcp = first.tcp_address();
+        let nsqd = first.http_address().unwrap_or_else(|| "off".to_owned());
         write!(
             text,
             "  data        {}\n\n\
@@ -134,11 +134,7 @@ impl Cluster {
 }
 
 /// The options of one node. A single one has the data directory for itself.
-fn node_options(
-    arguments: &UpArgs,
-    index: u16,
-    lookupd: SocketAddr,
-) -> anyhow::Result<nsqd::Options> {
+fn node_options(arguments: &UpArgs, index: u16, lookupd: &str) -> anyhow::Result<nsqd::Options> {
     let defaults = nsqd::Options::default();
     let data_path = match arguments.nodes {
         1 => arguments.data_path.clone(),
@@ -181,7 +177,9 @@ fn reachable(address: &str) -> String {
 }
 
 /// How this process reaches what listens there.
-fn local(address: SocketAddr) -> String {
+fn local(address: &str) -> String {
+    // Anything else is the path of a unix socket.
+    let Ok(address) = address.parse::<SocketAddr>() else { return address.to_owned() };
     let port = address.port();
     match (address.ip().is_unspecified(), address) {
         (true, SocketAddr::V4(_)) => format!("127.0.0.1:{port}"),
@@ -216,7 +214,7 @@ mod tests {
             assert_eq!(reachable(address), expected);
         }
         assert_eq!(reachable("0.0.0.0:4150"), nsq_app::host::name());
-        let address = "0.0.0.0:4160".parse().expect("an address");
-        assert_eq!(local(address), "127.0.0.1:4160");
+        assert_eq!(local("0.0.0.0:4160"), "127.0.0.1:4160");
+        assert_eq!(local("/run/nsqlookupd.sock"), "/run/nsqlookupd.sock");
     }
 }

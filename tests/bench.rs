@@ -27,13 +27,12 @@ fn lookup_registers_what_it_says_and_leaves_no_node_behind() {
             };
             let log = Logger::to_stderr("[nsqlookupd] ", LogLevel::Fatal);
             let server = nsqlookupd::Server::start(options, log).await?;
-            listening.send((server.tcp_address()?, server.http_address()?))?;
+            listening.send((server.tcp_address(), server.http_address()))?;
             server.run(stopped).await
         })
     });
     let (tcp, http) = listens.recv_timeout(Duration::from_secs(20)).expect("it starts");
 
-    let (tcp, http) = (tcp.to_string(), http.to_string());
     let words = "bench lookup --nodes 7 --topics 150 --producers 3 --requests-at-once 2 \
                  --list-requests 1 --duration 50ms";
     let words = words.split_whitespace().chain(["--address", &tcp, "--http-address", &http]);

@@ -13,6 +13,7 @@ mod declare;
 mod error;
 mod integer;
 mod later;
+mod tls;
 mod usage;
 mod value;
 
@@ -26,6 +27,7 @@ use crate::local_time::LocalTime;
 pub use config_file::{ConfigError, Settings, changed_keys};
 pub use error::FlagError;
 pub use later::{Accepted, LaterFlag};
+pub use tls::{TlsMinVersion, TlsRequired};
 pub use value::{ConfigFault, ConfigValue, FlagValue, IgnoredNumber, ValueError};
 
 /// Options that can be given as flags. Implemented by [`flags!`](crate::flags!); `default()` is

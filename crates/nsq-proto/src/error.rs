@@ -166,6 +166,12 @@ impl ProtocolError {
         Self::new(ErrorCode::Invalid, "AUTH already set")
     }
 
+    /// The connection could not be upgraded to what was agreed.
+    pub fn identify_failed(reason: &str) -> Self {
+        let text = format_args!("IDENTIFY failed {reason}");
+        Self::formatted(ErrorCode::IdentifyFailed, text)
+    }
+
     /// No auth server is configured.
     pub const fn auth_disabled() -> Self {
         Self::new(ErrorCode::AuthDisabled, "AUTH disabled")

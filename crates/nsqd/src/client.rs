@@ -1,8 +1,9 @@
 //! What others may know of a connected TCP client.
 
-use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
+use nsq_net::{Peer, TlsFacts};
 use nsq_proto::ClientSettings;
 use parking_lot::Mutex;
 
@@ -12,7 +13,7 @@ use crate::signal::Signal;
 /// A TCP client, as `/stats` shows it and as its channel wakes it.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Peer,
     /// Wall time in seconds.
     pub(crate) connected_at: i64,
     pub(crate) signal: Signal,
@@ -21,8 +22,19 @@ pub(crate) struct Client {
     pub(crate) has_greeted: AtomicBool,
     /// The number of its [`nsq_proto::ClientState`].
     pub(crate) state: AtomicU8,
+    /// What was agreed in the handshake, with TLS.
+    pub(crate) tls: OnceLock<TlsFacts>,
+    /// With snappy or deflate.
+    pub(crate) compression: OnceLock<Compression>,
     pub(crate) counters: ClientCounters,
     pub(crate) published: Mutex<Published>,
+}
+
+/// How a connection is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    Snappy,
+    Deflate,
 }
 
 /// Counters of one connection; only its own task adds.
@@ -34,7 +46,7 @@ pub(crate) struct ClientCounters {
 }
 
 impl Client {
-    pub(crate) fn new(address: SocketAddr, connected_at: i64, settings: ClientSettings) -> Self {
+    pub(crate) fn new(address: Peer, connected_at: i64, settings: ClientSettings) -> Self {
         Self {
             address,
             connected_at,
@@ -42,6 +54,8 @@ impl Client {
             settings: Mutex::new(settings),
             has_greeted: AtomicBool::new(false),
             state: AtomicU8::new(0),
+            tls: OnceLock::new(),
+            compression: OnceLock::new(),
             counters: ClientCounters::default(),
             published: Mutex::default(),
         }

@@ -1,10 +1,11 @@
 //! How many TCP clients there may be at once, and who goes when there are more.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use nsq_net::Peer;
 
 use crate::client::Client;
 use crate::node::Node;
@@ -47,7 +48,7 @@ impl Crowd {
     }
 
     /// Whether another client may come while `connected` are there.
-    pub(crate) fn admits(&mut self, node: &Node, connected: usize, peer: SocketAddr) -> bool {
+    pub(crate) fn admits(&mut self, node: &Node, connected: usize, peer: Peer) -> bool {
         if connected < self.max || self.replaces_silent() {
             return true;
         }
@@ -82,8 +83,6 @@ fn is_silent(client: &Client) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use nsq_proto::{ClientSettings, IdentifyLimits};
 
     use super::*;
@@ -92,7 +91,7 @@ mod tests {
     fn clients_that_are_gone_are_forgotten() {
         let mut crowd = Crowd::new(1_000_000);
         let settings = ClientSettings::new("127.0.0.1", &IdentifyLimits::default());
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let address = Peer::Unix;
         let mut staying = Vec::new();
         for number in 0..10_000 {
             let client = Arc::new(Client::new(address, 0, settings.clone()));

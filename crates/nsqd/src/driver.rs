@@ -6,6 +6,7 @@
 
 mod commands;
 mod deadlines;
+mod upgrade;
 
 use std::future::poll_fn;
 use std::io;
@@ -15,6 +16,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use nsq_app::flags::TlsRequired;
 use nsq_broker::Delivery;
 use nsq_net::Stream;
 use nsq_proto::{Admission, ClientState, Decoder, Fatal, ProtocolError, frame, magic};
@@ -113,6 +115,8 @@ impl Driver {
     pub(crate) fn new(node: Arc<Node>, client: Arc<Client>, stream: Stream) -> Self {
         let now_ns = node.clock.now_ns();
         let settings = client.settings.lock().clone();
+        let tls_required_unmet = node.tls_required() != TlsRequired::No;
+        let admission = Admission { tls_required_unmet, ..Admission::default() };
         Self {
             decoder: Decoder::new(node.limits),
             deadlines: Deadlines::new(now_ns, &settings),
@@ -123,7 +127,7 @@ impl Driver {
             output: BytesMut::new(),
             pending: Pending::default(),
             read_bytes: READ_BYTES_MIN,
-            admission: Admission::default(),
+            admission,
             subscribed: None,
             deliveries: Vec::new(),
         }
@@ -286,7 +290,7 @@ impl Driver {
             self.output.advance(count);
             self.deadlines.on_write();
         }
-        if self.output.is_empty() {
+        if self.output.is_empty() && self.flush().await? {
             self.output.clear();
             self.deadlines.on_drained();
         } else if self.deadlines.on_stuck(self.node.clock.now_ns()) {
@@ -295,13 +299,26 @@ impl Driver {
         Ok(())
     }
 
+    /// Gives the client what TLS or compression have kept back. False when it does not take it all
+    /// now.
+    async fn flush(&mut self) -> Result<bool, End> {
+        if !self.stream.wants_flush() {
+            return Ok(true);
+        }
+        let stream = &mut self.stream;
+        match poll_fn(|context| Poll::Ready(stream.poll_flush(context))).await {
+            Poll::Ready(flushed) => Ok(flushed.map(|()| true)?),
+            Poll::Pending => Ok(false),
+        }
+    }
+
     /// Waits until there is something to do; with `more`, lets others run and then only looks.
     async fn wait(&mut self, more: bool) -> Result<Event, End> {
         if more {
             tokio::task::yield_now().await;
         }
         let may_read = self.output.len() < OUTPUT_BYTES_MAX;
-        let must_write = !self.output.is_empty();
+        let must_write = !self.output.is_empty() || self.stream.wants_flush();
         let Self { stream, client, deadlines, node, .. } = self;
         let mut timer = deadlines.timer(&node.clock);
         let event = poll_fn(|context| {
@@ -401,11 +418,7 @@ impl Driver {
             Poll::Ready(_) | Poll::Pending => Poll::Pending,
         });
         let farewell = tokio::time::timeout(LINGER, async {
-            while !self.output.is_empty() {
-                let (stream, output) = (&mut self.stream, &mut self.output);
-                let count = poll_fn(|context| stream.poll_write(context, output)).await?;
-                self.output.advance(count);
-            }
+            self.stream.write_all(&self.output).await?;
             let stream = &mut self.stream;
             poll_fn(|context| stream.poll_shutdown(context)).await?;
             let mut total = 0;

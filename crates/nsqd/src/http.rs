@@ -17,11 +17,28 @@ use crate::channel::Channel;
 use crate::node::{Node, VERSION};
 use crate::topic::Topic;
 
-/// The ports that were really bound; 0 without a listener.
+/// The ports that were really bound; 0 without a listener, -1 for a unix socket.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ports {
-    pub(crate) tcp: u16,
-    pub(crate) http: u16,
+    pub(crate) tcp: i32,
+    pub(crate) http: i32,
+    pub(crate) https: i32,
+}
+
+/// What somebody gets to read who speaks plain HTTP where TLS is spoken; Go's words.
+pub(crate) const NOT_HTTPS: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+/// The answer to every plain request when all must speak TLS; not quite JSON as others write it,
+/// but as Go NSQ does.
+pub(crate) fn tls_required(https_port: i32) -> Failure {
+    let text = format!("{{\"message\": \"TLS_REQUIRED\", \"https_port\": {https_port}}}");
+    Failure::of_json(StatusCode::FORBIDDEN, text)
+}
+
+/// The port that others are told: the one that was given, or else the one that was bound, if any.
+pub(crate) fn announced(given: u16, bound: i32) -> i32 {
+    if given == 0 { bound.max(0) } else { given.into() }
 }
 
 /// What the endpoints work on.
@@ -89,8 +106,8 @@ async fn info(endpoints: Arc<Endpoints>, _: Request) -> HandlerResult {
         version: VERSION.to_owned(),
         broadcast_address: options.broadcast_address.clone(),
         hostname: nsq_app::host::name(),
-        http_port: i32::from(ports.http),
-        tcp_port: i32::from(ports.tcp),
+        http_port: ports.http,
+        tcp_port: ports.tcp,
         start_time: node.clock.start_time(),
         max_heartbeat_interval: options.max_heartbeat_interval,
         max_output_buffer_size: options.max_output_buffer_size as i64,

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use nsq_app::flags::TlsRequired;
 use nsq_app::{Aside, Clock, Logger};
 use nsq_broker::Topic as BrokerTopic;
+use nsq_net::TlsServer;
 use nsq_proto::{IdentifyLimits, Limits, NodeId, TopicName};
 use nsq_store::disk::Disk;
 use nsq_store::metadata::{ChannelMeta, Metadata, TopicMeta};
@@ -42,6 +44,8 @@ pub struct Node {
     pub(crate) limits: Limits,
     pub(crate) identify_limits: IdentifyLimits,
     pub(crate) handles: Handles,
+    /// For clients that ask for it, if there is a certificate.
+    pub(crate) tls: Option<Arc<TlsServer>>,
     pub(crate) node_id: NodeId,
     pub(crate) clock: Clock,
     pub(crate) log: Logger,
@@ -75,6 +79,7 @@ impl Node {
     /// `append_permits` says how many publishers may wait for the page cache at once.
     pub(crate) fn new(
         options: Options,
+        tls: Option<Arc<TlsServer>>,
         disk: Arc<dyn Disk>,
         log: Logger,
         append_permits: usize,
@@ -102,6 +107,7 @@ impl Node {
             limits: options.limits(),
             identify_limits: options.identify_limits(),
             handles,
+            tls,
             options,
             node_id,
             clock: Clock::start(),
@@ -234,6 +240,11 @@ impl Node {
     }
 
     /// Notes what was bound.
+    /// Who must speak TLS.
+    pub(crate) fn tls_required(&self) -> TlsRequired {
+        self.options.tls().required()
+    }
+
     pub(crate) fn set_ports(&self, ports: Ports) {
         // Said once, before anybody asks.
         if self.ports.set(ports).is_err() {}

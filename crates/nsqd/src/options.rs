@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use nsq_app::flags::{Accepted, IgnoredNumber, LaterFlag};
-use nsq_app::{DaemonOptions, LogFormat, LogLevel};
+use nsq_app::flags::{Accepted, IgnoredNumber, LaterFlag, TlsMinVersion, TlsRequired};
+use nsq_app::{DaemonOptions, InvalidTls, LogFormat, LogLevel, TlsFlags};
 use nsq_proto::{IdentifyLimits, Limits, Topology};
 use thiserror::Error;
 
@@ -32,10 +32,12 @@ nsq_app::flags! {
         "log-format" => log_format: LogFormat = LogFormat::Text;
         /// unique part for message IDs, (int) in range [0,1024) (default is hash of hostname)
         "node-id", key "id" => node_id: i64 = i64::from(crate::host::default_node_id());
-        /// <addr>:<port> to listen on for TCP clients
+        /// <addr>:<port>, or the path of a unix socket, to listen on for TCP clients
         "tcp-address" => tcp_address: String = "0.0.0.0:4150".to_owned();
-        /// <addr>:<port> to listen on for HTTP clients
+        /// <addr>:<port>, or the path of a unix socket, to listen on for HTTP clients
         "http-address" => http_address: String = "0.0.0.0:4151".to_owned();
+        /// <addr>:<port> to listen on for HTTPS clients, with a certificate
+        "https-address" => https_address: String = "0.0.0.0:4152".to_owned();
         /// address that will be registered with lookupd (defaults to the OS hostname)
         "broadcast-address" => broadcast_address: String = nsq_app::host::name();
         /// TCP port that others should use to reach this node (0: the port that was bound)
@@ -129,6 +131,26 @@ nsq_app::flags! {
         /// show quantile calculations from the past 60 seconds)
         "e2e-processing-latency-window-time"
             => e2e_processing_latency_window_time: Duration = Duration::from_secs(600);
+        /// path to certificate file
+        "tls-cert" => tls_cert: String = String::new();
+        /// path to key file
+        "tls-key" => tls_key: String = String::new();
+        /// client certificate auth policy ('require' or 'require-verify')
+        "tls-client-auth-policy" => tls_client_auth_policy: String = String::new();
+        /// path to certificate authority file
+        "tls-root-ca-file" => tls_root_ca_file: String = String::new();
+        /// require TLS for client connections (true, false, tcp-https)
+        "tls-required" => tls_required: TlsRequired = TlsRequired::No;
+        /// minimum TLS version acceptable ('tls1.0', 'tls1.1', 'tls1.2' or 'tls1.3'; below 1.2
+        /// means 1.2)
+        "tls-min-version" => tls_min_version: TlsMinVersion = TlsMinVersion::default();
+        /// enable deflate feature negotiation (client compression)
+        "deflate" => deflate: bool = true;
+        /// max deflate compression level a client can negotiate (1 to 9; higher values mean more
+        /// CPU usage)
+        "max-deflate-level" => max_deflate_level: i64 = 6;
+        /// enable snappy feature negotiation (client compression)
+        "snappy" => snappy: bool = true;
     }
     later LATER;
 }
@@ -138,17 +160,6 @@ const LATER: &[LaterFlag] = &[
     later("auth-http-address", "auth_http_addresses", Accepted::Empty, "AUTH"),
     // How to ask somebody who is never asked.
     later("auth-http-request-method", "auth_http_request_method", Accepted::Any, "AUTH"),
-    // Go NSQ, too, uses this address only with a certificate.
-    later("https-address", "https_address", Accepted::Any, "TLS"),
-    later("tls-cert", "tls_cert", Accepted::Empty, "TLS"),
-    later("tls-key", "tls_key", Accepted::Empty, "TLS"),
-    later("tls-client-auth-policy", "tls_client_auth_policy", Accepted::Empty, "TLS"),
-    later("tls-root-ca-file", "tls_root_ca_file", Accepted::Empty, "TLS"),
-    later("tls-required", "tls_required", Accepted::False, "TLS"),
-    later("tls-min-version", "tls_min_version", Accepted::Empty, "TLS"),
-    later("deflate", "deflate", Accepted::False, "compression"),
-    later("max-deflate-level", "max_deflate_level", Accepted::Any, "compression"),
-    later("snappy", "snappy", Accepted::False, "compression"),
 ];
 
 const fn later(
@@ -183,14 +194,24 @@ pub enum InvalidOptions {
     /// Not in (0, 1].
     #[error("invalid E2E processing latency percentile: {0}")]
     Percentile(f64),
+    /// Not in 1 to 9.
+    #[error("--max-deflate-level must be [1,9]")]
+    DeflateLevel,
+    /// Flags of TLS that do not go together.
+    #[error("{0}")]
+    Tls(#[from] InvalidTls),
 }
 
 impl Options {
     /// Checks what the flags' types cannot.
     pub fn check(&self) -> Result<(), InvalidOptions> {
+        if !(1..=9).contains(&self.max_deflate_level) {
+            return Err(InvalidOptions::DeflateLevel);
+        }
         if !(0..1024).contains(&self.node_id) {
             return Err(InvalidOptions::NodeId);
         }
+        self.tls().check()?;
         let least = [
             ("max-bytes-per-file", self.max_bytes_per_file, 1),
             ("sync-every", self.sync_every, 1),
@@ -230,7 +251,21 @@ impl Options {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let experiments = self.enable_experiment.iter();
         let unknown = experiments.filter(|name| *name != TOPOLOGY_AWARE_CONSUMPTION);
-        unknown.map(|name| format!("--enable-experiment: there is no experiment {name}")).collect()
+        let unknown =
+            unknown.map(|name| format!("--enable-experiment: there is no experiment {name}"));
+        unknown.chain(self.tls().warning().map(str::to_owned)).collect()
+    }
+
+    /// The options of TLS.
+    pub(crate) fn tls(&self) -> TlsFlags<'_> {
+        TlsFlags {
+            cert: &self.tls_cert,
+            key: &self.tls_key,
+            root_ca_file: &self.tls_root_ca_file,
+            client_auth_policy: &self.tls_client_auth_policy,
+            min_version: self.tls_min_version,
+            required: self.tls_required,
+        }
     }
 
     /// What commands may ask for.
@@ -258,6 +293,10 @@ impl Options {
                 region: self.topology_region.clone(),
                 zone: self.topology_zone.clone(),
             },
+            max_deflate_level: u8::try_from(self.max_deflate_level).unwrap_or(1),
+            tls_available: !self.tls_cert.is_empty(),
+            snappy_enabled: self.snappy,
+            deflate_enabled: self.deflate,
             ..IdentifyLimits::default()
         }
     }

@@ -1,18 +1,16 @@
 //! Starting and stopping one nsqd.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nsq_app::flags::TlsRequired;
 use nsq_app::http::{Router, serve};
-use nsq_app::{Logger, Shutdown, listen};
-use nsq_net::Stream;
+use nsq_app::{Logger, Shutdown};
+use nsq_net::{Door, Listener, Peer, Socket, Stream};
 use nsq_proto::ClientSettings;
 use nsq_store::disk::{Disk, OsDisk};
 use nsq_store::lock::DirLock;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -32,8 +30,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Server {
     node: Arc<Node>,
-    tcp: TcpListener,
-    http: Option<TcpListener>,
+    tcp: Listener,
+    http: Option<Listener>,
+    https: Option<Listener>,
     _lock: DirLock,
 }
 
@@ -63,19 +62,29 @@ impl Server {
         let path = data_path(&options);
         let lock = DirLock::acquire(&path).map_err(|error| instantiate(error.into()))?;
         options.check().map_err(|error| instantiate(error.into()))?;
+        let tls = options.tls().load().map_err(|error| {
+            instantiate(anyhow::anyhow!("failed to build TLS config - {error}"))
+        })?;
         log.info(format_args!("{}", nsq_app::version::line("nsqd")));
         log.info(format_args!("ID: {}", options.node_id));
         for warning in options.warnings() {
             log.warning(format_args!("{warning}"));
         }
-        let tcp = listen(&options.tcp_address).await.map_err(|error| instantiate(error.into()))?;
+        let listen = async |address: &str| {
+            Listener::bind(address).await.map_err(|error| instantiate(error.into()))
+        };
+        let tcp = listen(&options.tcp_address).await?;
         let http = match options.http_address.as_str() {
             "" => None,
-            address => Some(listen(address).await.map_err(|error| instantiate(error.into()))?),
+            address => Some(listen(address).await?),
+        };
+        let https = match options.https_address.as_str() {
+            address if tls.is_some() && !address.is_empty() => Some(listen(address).await?),
+            _ => None,
         };
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let permits = workers.saturating_sub(1).max(1);
-        let node = Node::new(options, disk, log, permits).map_err(|error| {
+        let node = Node::new(options, tls, disk, log, permits).map_err(|error| {
             let path = path.display();
             anyhow::anyhow!(
                 "failed to load metadata - cannot use {path} - {error}; the directory must be \
@@ -86,10 +95,11 @@ impl Server {
         tokio::task::spawn_blocking(move || loading.load()).await??;
         node.log.info(format_args!("{}", durability(&node.options)));
         node.set_ports(http::Ports {
-            tcp: tcp.local_addr()?.port(),
-            http: http.as_ref().map_or(Ok(0), |http| http.local_addr().map(|a| a.port()))?,
+            tcp: port(&tcp),
+            http: http.as_ref().map_or(0, port),
+            https: https.as_ref().map_or(0, port),
         });
-        Ok(Self { node, tcp, http, _lock: lock })
+        Ok(Self { node, tcp, http, https, _lock: lock })
     }
 
     /// What can be changed while it serves.
@@ -97,20 +107,29 @@ impl Server {
         &self.node
     }
 
-    /// The address for TCP clients, with the port that was really bound.
-    pub fn tcp_address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+    /// The address for TCP clients, with the port that was really bound, or the path of the unix
+    /// socket.
+    #[must_use]
+    pub fn tcp_address(&self) -> String {
+        self.tcp.address()
     }
 
     /// The address for HTTP clients, if there is one.
-    pub fn http_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.http.as_ref().map(TcpListener::local_addr).transpose()
+    #[must_use]
+    pub fn http_address(&self) -> Option<String> {
+        self.http.as_ref().map(Listener::address)
+    }
+
+    /// The address for HTTPS clients, if there is one.
+    #[must_use]
+    pub fn https_address(&self) -> Option<String> {
+        self.https.as_ref().map(Listener::address)
     }
 
     /// Serves until `shutdown` begins, then stops in order: no message that was accepted is lost,
     /// and due times and attempts are kept.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let Self { node, tcp, http, _lock } = self;
+        let Self { node, tcp, http, https, _lock } = self;
         let ports = node.ports();
         node.begin_lookup();
         let mut background = JoinSet::new();
@@ -124,16 +143,22 @@ impl Server {
         });
         background.spawn(Arc::clone(&node).keep_metadata());
         background.spawn(statsd::push_all(Arc::clone(&node), ports.http));
-        let serving_http = http.map(|listener| {
+        let mut serving = JoinSet::new();
+        for (name, listener, door) in doors(&node, http, https) {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
+            let is_plain = matches!(door, Door::Plain);
             let router = Router::new(state, node.log.clone(), http::routes());
             let router = router.metered(Arc::clone(&node.meters.http));
+            let router = match node.tls_required() {
+                TlsRequired::Yes if is_plain => router.closed(http::tls_required(ports.https)),
+                _ => router,
+            };
             let (shutdown, most) = (shutdown.clone(), node.handles.http);
-            tokio::spawn(serve("HTTP", listener, Arc::new(router), shutdown, most))
-        });
+            serving.spawn(serve(name, (listener, door), Arc::new(router), shutdown, most));
+        }
         serve_tcp(&node, tcp, &shutdown).await;
-        if let Some(serving_http) = serving_http {
-            serving_http.await??;
+        while let Some(ended) = serving.join_next().await {
+            ended??;
         }
         background.shutdown().await;
         node.close_lookup_peers();
@@ -145,8 +170,8 @@ impl Server {
 }
 
 /// Accepts connections until `shutdown` begins, then closes them all.
-async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown) {
-    let address = listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
+async fn serve_tcp(node: &Arc<Node>, listener: Listener, shutdown: &Shutdown) {
+    let address = listener.address();
     node.log.info(format_args!("TCP: listening on {address}"));
     let mut connections = JoinSet::new();
     let next = AtomicU64::new(0);
@@ -162,14 +187,14 @@ async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown)
                 }
             }
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
+                Ok((socket, peer)) => {
                     if !crowd.admits(node, connections.len(), peer) {
                         continue;
                     }
                     let client = Arc::new(newcomer(node, peer));
                     crowd.add(&client);
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    connections.spawn(serve_connection(Arc::clone(node), stream, client, number));
+                    connections.spawn(serve_connection(Arc::clone(node), socket, client, number));
                 }
                 Err(error) => {
                     node.log.error(format_args!("TCP: failed to accept a connection - {error}"));
@@ -195,24 +220,19 @@ async fn serve_tcp(node: &Arc<Node>, listener: TcpListener, shutdown: &Shutdown)
     }
 }
 
-fn newcomer(node: &Node, peer: SocketAddr) -> Client {
-    let settings = ClientSettings::new(&peer.ip().to_string(), &node.identify_limits);
+fn newcomer(node: &Node, peer: Peer) -> Client {
+    let name = peer.ip().map_or_else(|| peer.to_string(), |ip| ip.to_string());
+    let settings = ClientSettings::new(&name, &node.identify_limits);
     Client::new(peer, node.clock.wall_ns() / 1_000_000_000, settings)
 }
 
-async fn serve_connection(node: Arc<Node>, stream: TcpStream, client: Arc<Client>, number: u64) {
+async fn serve_connection(node: Arc<Node>, socket: Socket, client: Arc<Client>, number: u64) {
     let peer = client.address;
-    let stream = match Stream::from_tcp(stream) {
-        Ok(stream) => stream,
-        Err(error) => {
-            return node.log.error(format_args!("TCP: client({peer}) - {error}"));
-        }
-    };
     let _open = node.meters.tcp.accept();
     node.log.info(format_args!("TCP: new client({peer})"));
     node.clients.lock().insert(number, Arc::clone(&client));
     let registered = Registered { node: &node, number };
-    Driver::new(Arc::clone(&node), client, stream).run().await;
+    Driver::new(Arc::clone(&node), client, Stream::new(socket)).run().await;
     drop(registered);
     node.log.info(format_args!("PROTOCOL(V2): [{peer}] exiting ioloop"));
 }
@@ -227,6 +247,23 @@ impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.node.clients.lock().remove(&self.number);
     }
+}
+
+/// The port that was bound; -1 for a unix socket, as Go NSQ has it.
+fn port(listener: &Listener) -> i32 {
+    listener.port().map_or(-1, i32::from)
+}
+
+/// Where requests come from, and what is expected there.
+fn doors(
+    node: &Node,
+    http: Option<Listener>,
+    https: Option<Listener>,
+) -> Vec<(&'static str, Listener, Door)> {
+    let http = http.map(|listener| ("HTTP", listener, Door::Plain));
+    let https = https.zip(node.tls.clone());
+    let https = https.map(|(listener, tls)| ("HTTPS", listener, Door::Tls(tls, http::NOT_HTTPS)));
+    http.into_iter().chain(https).collect()
 }
 
 /// One sentence on what a publisher may rely on.

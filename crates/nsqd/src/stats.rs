@@ -9,7 +9,7 @@ use nsq_api::{ChannelStats, ClientStats, Latency, MemoryStats, Stats, TopicStats
 use nsq_broker::Sequence;
 
 use crate::channel::Channel;
-use crate::client::Client;
+use crate::client::{Client, Compression};
 use crate::latency::LatencySummary;
 use crate::node::{Node, VERSION};
 use crate::process;
@@ -185,7 +185,43 @@ fn client_stats(client: &Client, selection: &Selection) -> ClientStats {
             "" => published.all(),
             topic => published.of(topic).into_iter().collect(),
         },
+        ..secrecy(client)
+    }
+}
+
+/// What its connection is wrapped in.
+fn secrecy(client: &Client) -> ClientStats {
+    let compression = client.compression.get();
+    let mut stats = ClientStats {
+        snappy: compression == Some(&Compression::Snappy),
+        deflate: compression == Some(&Compression::Deflate),
         ..ClientStats::default()
+    };
+    if let Some(facts) = client.tls.get() {
+        stats.tls = true;
+        stats.tls_version = tls_version(facts.version);
+        stats.tls_cipher_suite = cipher_suite(facts.cipher_suite);
+        // Said of every connection since Go 1.12.
+        stats.tls_negotiated_protocol_is_mutual = true;
+    }
+    stats
+}
+
+/// As Go NSQ writes it.
+fn tls_version(number: u16) -> String {
+    match number {
+        0x0303 => "TLS1.2".to_owned(),
+        0x0304 => "TLS1.3".to_owned(),
+        other => format!("Unknown {other}"),
+    }
+}
+
+/// Go NSQ knows those of 2014 by name.
+fn cipher_suite(number: u16) -> String {
+    match number {
+        0xc02b => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256".to_owned(),
+        0xc02f => "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
+        other => format!("Unknown {other}"),
     }
 }
 

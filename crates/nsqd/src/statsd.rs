@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use nsq_api::{ChannelStats, Latency, MemoryStats, Stats, TopicStats};
 
+use crate::http::announced;
 use crate::options::Options;
 
 pub(crate) use self::push::push_all;
@@ -26,11 +27,8 @@ const EPHEMERAL: &str = "#ephemeral";
 
 /// `--statsd-prefix` as it is sent: every `%s` is replaced by the broadcast address, and a dot
 /// separates it from the key. `http_port` is the port that was bound.
-pub(crate) fn prefix(options: &Options, http_port: u16) -> String {
-    let port = match options.broadcast_http_port {
-        0 => http_port,
-        port => port,
-    };
+pub(crate) fn prefix(options: &Options, http_port: i32) -> String {
+    let port = announced(options.broadcast_http_port, http_port);
     let host = match options.broadcast_address.as_str() {
         address if address.contains([':', '%']) => format!("[{address}]:{port}"),
         address => format!("{address}:{port}"),
@@ -52,7 +50,7 @@ struct Form {
 }
 
 impl Form {
-    fn new(options: &Options, http_port: u16) -> Self {
+    fn new(options: &Options, http_port: i32) -> Self {
         Self {
             prefix: prefix(options, http_port),
             skips_ephemeral: options.statsd_exclude_ephemeral,

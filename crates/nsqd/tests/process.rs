@@ -110,7 +110,8 @@ fn wrong_command_lines_and_files() {
         ("syntax", "id = 1\nid ="),
         ("special", "log_level = \"bogus\""),
         ("type", "id = 1.5"),
-        ("later", "tls_cert = \"a.pem\""),
+        ("later", "auth_http_addresses = [\"127.0.0.1:1\"]"),
+        ("tls", "tls_required = \"bogus\""),
         ("range", "id = 2000"),
     ] {
         home.write(name, text);
@@ -122,9 +123,9 @@ fn wrong_command_lines_and_files() {
             "flag provided but not defined: -nosuch\nrun 'nsqd --help' for the flags",
         ),
         (
-            &["--tls-cert=a"],
+            &["--auth-http-address=a"],
             2,
-            "--tls-cert needs TLS, which this version does not have yet: remove it\n\
+            "--auth-http-address needs AUTH, which this version does not have yet: remove it\n\
              run 'nsqd --help' for the flags",
         ),
         (
@@ -134,6 +135,7 @@ fn wrong_command_lines_and_files() {
              no such file or directory",
         ),
         (&["--config", "special"], 1, "[nsqd] FATAL: failed parsing log_level bogus"),
+        (&["--config=tls"], 1, "[nsqd] FATAL: failed parsing tls_required bogus"),
         (
             &["--config=type"],
             1,
@@ -142,7 +144,7 @@ fn wrong_command_lines_and_files() {
         (
             &["--config=later"],
             1,
-            "[nsqd] FATAL: failed to load config file later - tls_cert needs TLS, \
+            "[nsqd] FATAL: failed to load config file later - auth_http_addresses needs AUTH, \
              which this version does not have yet: remove it",
         ),
         (
@@ -164,6 +166,14 @@ fn values_that_it_cannot_run_with() {
     let home = Home::new();
     for (flag, expected) in [
         ("--node-id=1024", "--node-id must be [0,1024)"),
+        ("--max-deflate-level=0", "--max-deflate-level must be [1,9]"),
+        ("--max-deflate-level=1000", "--max-deflate-level must be [1,9]"),
+        ("--tls-cert=a", "--tls-cert and --tls-key need each other"),
+        ("--tls-required", "cannot require TLS client connections without TLS key and cert"),
+        (
+            "--tls-client-auth-policy=verify",
+            "--tls-client-auth-policy must be require or require-verify, not \"verify\"",
+        ),
         ("--max-rdy-count=0", "--max-rdy-count must be at least 1"),
         ("--sync-every=0", "--sync-every must be at least 1"),
         ("--statsd-udp-packet-size=0", "--statsd-udp-packet-size must be at least 1"),

@@ -1,15 +1,16 @@
 //! The connection of one nsqd.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nsq_app::duration::DurationText;
+use nsq_net::{Peer as NetPeer, Socket};
 use nsq_proto::{ChannelName, TopicName};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{
+    AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, ReadHalf,
+    WriteHalf,
+};
 use tokio::time::timeout;
 
 use crate::command::{self, Command};
@@ -60,10 +61,10 @@ impl From<io::Error> for End {
 pub(crate) struct Connection {
     daemon: Arc<Daemon>,
     number: ConnectionId,
-    address: SocketAddr,
+    address: NetPeer,
     presence: Arc<Presence>,
-    input: BufReader<OwnedReadHalf>,
-    output: BufWriter<OwnedWriteHalf>,
+    input: BufReader<ReadHalf<Socket>>,
+    output: BufWriter<WriteHalf<Socket>>,
     peer: Option<Arc<Peer>>,
     line: Vec<u8>,
 }
@@ -72,11 +73,11 @@ impl Connection {
     pub(crate) fn new(
         daemon: Arc<Daemon>,
         number: ConnectionId,
-        address: SocketAddr,
+        address: NetPeer,
         presence: Arc<Presence>,
-        stream: TcpStream,
+        socket: Socket,
     ) -> Self {
-        let (input, output) = stream.into_split();
+        let (input, output) = tokio::io::split(socket);
         let (input, output) = (BufReader::new(input), BufWriter::new(output));
         Self { daemon, number, address, presence, input, output, peer: None, line: Vec::new() }
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use nsq_app::http::Failure;
 use nsq_app::{Aside, Clock, ConnectionMeter, Logger, Shutdown};
-use tokio::sync::Semaphore;
 
 use crate::nodes_page::NodesPage;
+use crate::poll::Waiters;
 use crate::registry::SharedRegistry;
 
 /// The version that clients compare.
@@ -24,7 +24,7 @@ pub(crate) struct Daemon {
     pub(crate) tcp: Arc<ConnectionMeter>,
     pub(crate) http: Arc<ConnectionMeter>,
     /// How many requests may wait for a change, so that there is room for others.
-    pub(crate) waiters: Semaphore,
+    pub(crate) waiters: Waiters,
     /// For what goes through all of the registry.
     pub(crate) aside: Aside,
     pub(crate) nodes_page: NodesPage,

@@ -29,6 +29,7 @@ struct Figures {
     tcp_accepted: u64,
     http_open: u64,
     http_accepted: u64,
+    http_waiting: u64,
 }
 
 /// A name without prefix and unit, its unit, its type, its help, and its value.
@@ -63,6 +64,13 @@ const FAMILIES: &[Family] = &[
         "HTTP connections that were ever made.",
         |figures| figures.http_accepted,
     ),
+    (
+        "http_waiting",
+        "requests",
+        MetricType::Gauge,
+        "HTTP requests that wait for a change.",
+        |figures| figures.http_waiting,
+    ),
 ];
 
 /// The page as of now.
@@ -78,6 +86,7 @@ pub(crate) fn render(daemon: &Daemon) -> Result<String, fmt::Error> {
         tcp_accepted: daemon.tcp.accepted(),
         http_open: daemon.http.open(),
         http_accepted: daemon.http.accepted(),
+        http_waiting: daemon.waiters.taken() as u64,
     }));
     let mut page = String::new();
     text::encode(&mut page, &registry)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use nsq_app::duration::parse_nanoseconds;
 use nsq_app::http::{Answer, Failure, HandlerResult, Query};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::daemon::Daemon;
@@ -65,6 +65,24 @@ impl View {
     }
 }
 
+/// The places for requests that wait.
+#[derive(Debug)]
+pub(crate) struct Waiters {
+    places: Semaphore,
+    count: usize,
+}
+
+impl Waiters {
+    pub(crate) fn new(count: usize) -> Self {
+        Self { places: Semaphore::new(count), count }
+    }
+
+    /// How many wait.
+    pub(crate) fn taken(&self) -> usize {
+        self.count.saturating_sub(self.places.available_permits())
+    }
+}
+
 /// What a client that waits already has, and for how long it waits for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
@@ -101,7 +119,7 @@ pub(crate) async fn answer<C, F: Future<Output = Result<View, Failure>>>(
 ) -> HandlerResult {
     let Some(wait) = wait else { return view().await?.answer() };
     // Beyond this number nobody waits: there must be room for other requests.
-    let Ok(_place) = daemon.waiters.try_acquire() else { return view().await?.answer() };
+    let Ok(_place) = daemon.waiters.places.try_acquire() else { return view().await?.answer() };
     let deadline = Instant::now() + wait.time;
     loop {
         changes.mark_unchanged();

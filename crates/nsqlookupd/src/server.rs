@@ -1,15 +1,13 @@
 //! Starting and stopping one nsqlookupd.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nsq_app::http::{Router, serve};
-use nsq_app::{Aside, Clock, Logger, Shutdown, listen, nanoseconds};
+use nsq_app::{Aside, Clock, Logger, Shutdown, nanoseconds};
+use nsq_net::{Door, Listener, Peer, Socket};
 use rustix::net::sockopt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
@@ -18,6 +16,7 @@ use crate::daemon::{Daemon, VERSION};
 use crate::http;
 use crate::nodes_page::NodesPage;
 use crate::options::Options;
+use crate::poll::Waiters;
 use crate::registry::{ConnectionId, Lifetimes, SharedRegistry};
 
 /// Files of the runtime, the listeners and the rest.
@@ -41,8 +40,8 @@ const REFUSALS_PAUSE: Duration = Duration::from_secs(1);
 pub struct Server {
     options: Options,
     log: Logger,
-    tcp: TcpListener,
-    http: TcpListener,
+    tcp: Listener,
+    http: Listener,
 }
 
 impl Server {
@@ -54,19 +53,21 @@ impl Server {
     pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
         let instantiate = |error| anyhow::anyhow!("failed to instantiate nsqlookupd - {error}");
         log.info(format_args!("{}", nsq_app::version::line("nsqlookupd")));
-        let tcp = listen(&options.tcp_address).await.map_err(instantiate)?;
-        let http = listen(&options.http_address).await.map_err(instantiate)?;
+        let tcp = Listener::bind(&options.tcp_address).await.map_err(instantiate)?;
+        let http = Listener::bind(&options.http_address).await.map_err(instantiate)?;
         Ok(Self { options, log, tcp, http })
     }
 
-    /// The address for nsqd, with the port that was really bound.
-    pub fn tcp_address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+    /// The address for nsqd, with the port that was really bound, or the path of the unix socket.
+    #[must_use]
+    pub fn tcp_address(&self) -> String {
+        self.tcp.address()
     }
 
-    /// The address for HTTP clients, with the port that was really bound.
-    pub fn http_address(&self) -> io::Result<SocketAddr> {
-        self.http.local_addr()
+    /// The address for HTTP clients, likewise.
+    #[must_use]
+    pub fn http_address(&self) -> String {
+        self.http.address()
     }
 
     /// Serves until `shutdown` begins, then closes the listeners and all connections.
@@ -74,8 +75,8 @@ impl Server {
         let identity = nsq_api::to_json(&nsq_api::LookupIdentity {
             broadcast_address: self.options.broadcast_address.clone(),
             hostname: nsq_app::host::name(),
-            http_port: self.http_address()?.port(),
-            tcp_port: self.tcp_address()?.port(),
+            http_port: self.http.port().unwrap_or_default(),
+            tcp_port: self.tcp.port().unwrap_or_default(),
             version: VERSION.to_owned(),
         })?;
         let most = connections_max(nsq_app::host::max_open_files());
@@ -91,13 +92,14 @@ impl Server {
             identity,
             tcp: Arc::default(),
             http: Arc::default(),
-            waiters: Semaphore::new(most / 2),
+            waiters: Waiters::new(most / 2),
             aside: Aside::start("lists")?,
             nodes_page: NodesPage::default(),
         });
         let router = Router::new(Arc::clone(&daemon), daemon.log.clone(), http::routes());
         let router = Arc::new(router.metered(Arc::clone(&daemon.http)));
-        let serving_http = tokio::spawn(serve("HTTP", self.http, router, shutdown.clone(), most));
+        let serving_http =
+            tokio::spawn(serve("HTTP", (self.http, Door::Plain), router, shutdown.clone(), most));
         let crowd = Crowd::new(most, self.options.inactive_producer_timeout);
         serve_tcp(&daemon, self.tcp, most, crowd).await;
         serving_http.await??;
@@ -112,9 +114,9 @@ fn connections_max(open_files: u64) -> usize {
 }
 
 /// Accepts connections until the daemon stops, then closes them all.
-async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize, mut crowd: Crowd) {
+async fn serve_tcp(daemon: &Arc<Daemon>, listener: Listener, most: usize, mut crowd: Crowd) {
     let log = &daemon.log;
-    let address = listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
+    let address = listener.address();
     log.info(format_args!("TCP: listening on {address}"));
     let mut connections = JoinSet::new();
     let mut refusals = Refusals::default();
@@ -129,13 +131,13 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize, mut
                 }
             }
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
+                Ok((socket, peer)) => {
                     let now_ns = daemon.clock.now_ns();
                     if !crowd.admits(connections.len(), now_ns) {
                         refusals.note(log, peer, most);
                         continue;
                     }
-                    if let Err(error) = prepare(&stream) {
+                    if let Err(error) = prepare(&socket) {
                         log.error(format_args!("TCP: client({peer}) - {error}"));
                         continue;
                     }
@@ -143,7 +145,7 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize, mut
                     let (daemon, number) = (Arc::clone(daemon), ConnectionId(number));
                     let presence = Arc::new(Presence::new(now_ns));
                     crowd.add(&presence);
-                    let connection = Connection::new(daemon, number, peer, presence, stream);
+                    let connection = Connection::new(daemon, number, peer, presence, socket);
                     connections.spawn(connection.run());
                 }
                 Err(error) => {
@@ -162,10 +164,9 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: TcpListener, most: usize, mut
     }
 }
 
-/// Responses are written whole, and an nsqd whose host is gone must not stay for ever: there are no
-/// heartbeats in this protocol.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+/// An nsqd whose host is gone must not stay for ever: there are no heartbeats in this protocol.
+fn prepare(socket: &Socket) -> io::Result<()> {
+    let Some(stream) = socket.tcp() else { return Ok(()) };
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
     sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE)?;
@@ -181,7 +182,7 @@ struct Refusals {
 }
 
 impl Refusals {
-    fn note(&mut self, log: &Logger, peer: SocketAddr, most: usize) {
+    fn note(&mut self, log: &Logger, peer: Peer, most: usize) {
         self.count += 1;
         // A flood of connections must not become a flood of log lines.
         if self.told_at.is_none_or(|told| told.elapsed() >= REFUSALS_PAUSE) {

@@ -95,6 +95,8 @@ impl Answer {
 pub struct Failure {
     status: StatusCode,
     message: Cow<'static, str>,
+    /// The message is the whole body already.
+    is_body: bool,
     extra: Option<ExtraHeader>,
 }
 
@@ -103,19 +105,25 @@ impl Failure {
     /// endpoints.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), extra: None }
+        Self { status, message: message.into(), is_body: false, extra: None }
     }
 
     /// A 400.
     #[must_use]
     pub fn bad_request(message: &'static str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: Cow::Borrowed(message), extra: None }
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
     /// A 404.
     #[must_use]
     pub fn not_found(message: &'static str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, message: Cow::Borrowed(message), extra: None }
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// `status` with this JSON text.
+    #[must_use]
+    pub fn of_json(status: StatusCode, text: String) -> Self {
+        Self { is_body: true, ..Self::new(status, text) }
     }
 
     /// `500 INTERNAL_ERROR`.
@@ -163,6 +171,7 @@ fn success(style: Style, answer: Answer) -> Wire {
 fn refusal(style: Style, failure: &Failure) -> Wire {
     let message = || Bytes::copy_from_slice(failure.message.as_bytes());
     let (body, content_type) = match style {
+        _ if failure.is_body => (message(), JSON),
         Style::Plain => (message(), TEXT),
         Style::Nsq => {
             let body = ErrorBody { message: Cow::Borrowed(&failure.message) };

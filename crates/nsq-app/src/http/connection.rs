@@ -2,9 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nsq_net::Peer;
 use tokio::sync::Notify;
-
-use super::Peer;
 
 /// One connection. Its requests come one after the other, so one note about bodies is enough.
 #[derive(Debug)]

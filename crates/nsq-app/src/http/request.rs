@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Uri};
+use nsq_net::Peer;
 
 use super::body::Body;
 use super::connection::Connection;
-use super::{BodyError, InvalidQuery, Peer, Query};
+use super::{BodyError, InvalidQuery, Query};
 
 /// One request on its way through a handler.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, Uri, Version};
+use nsq_net::Peer;
 
 use super::answer::{self, Wire};
 use super::body::Body;
@@ -20,7 +21,7 @@ use super::connection::Connection;
 use super::escape::unescape;
 use super::path::clean;
 use super::route::Style;
-use super::{Failure, HandlerResult, Peer, Request, Route};
+use super::{Failure, HandlerResult, Request, Route};
 use crate::duration::DurationText;
 use crate::{ConnectionMeter, LogLevel, Logger};
 
@@ -30,6 +31,8 @@ pub struct Router<S> {
     routes: Vec<Route<S>>,
     log: Logger,
     connections: Arc<ConnectionMeter>,
+    /// What every request is answered.
+    closed: Option<Failure>,
 }
 
 /// What can be said about a path without an endpoint for the request's method.
@@ -45,13 +48,19 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Where two routes match, the first wins.
     #[must_use]
     pub fn new(state: Arc<S>, log: Logger, routes: Vec<Route<S>>) -> Self {
-        Self { state, routes, log, connections: Arc::default() }
+        Self { state, routes, log, connections: Arc::default(), closed: None }
     }
 
     /// Counts the connections of its listeners with `meter`.
     #[must_use]
     pub fn metered(self, meter: Arc<ConnectionMeter>) -> Self {
         Self { connections: meter, ..self }
+    }
+
+    /// Answers every request with this, whatever it asks for, and logs none.
+    #[must_use]
+    pub fn closed(self, failure: Failure) -> Self {
+        Self { closed: Some(failure), ..self }
     }
 
     pub(super) fn connections(&self) -> &Arc<ConnectionMeter> {
@@ -72,6 +81,10 @@ impl<S: Send + Sync + 'static> Router<S> {
         let mut body = Body::new(incoming, Arc::clone(connection));
         if head.version >= Version::HTTP_11 && !head.headers.contains_key(HOST) {
             return answer::host_missing();
+        }
+        if let Some(failure) = &self.closed {
+            body.discard().await;
+            return answer::of_handler(Style::Nsq, Err(failure.clone()));
         }
         let Ok(path) = unescape(head.uri.path(), false) else {
             return answer::malformed();

@@ -10,14 +10,15 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nsq_net::{Door, Incoming, Listener, Peer};
 use rustix::io::Errno;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 use tokio_io_timeout::TimeoutStream;
 
+use super::Router;
 use super::connection::Connection;
-use super::{Listener, Peer, Router};
 use crate::{Logger, Shutdown};
 
 /// How many connections may be ending beyond the limit.
@@ -70,22 +71,21 @@ const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// # Errors
 ///
 /// When the listener fails for good.
-pub async fn serve<L, S>(
+pub async fn serve<S>(
     name: &str,
-    mut listener: L,
+    (listener, door): (Listener, Door),
     router: Arc<Router<S>>,
     shutdown: Shutdown,
     connections_max: usize,
 ) -> io::Result<()>
 where
-    L: Listener,
     S: Send + Sync + 'static,
 {
     let log = router.log().clone();
     let address = listener.address();
     log.info(format_args!("{name}: listening on {address}"));
     let mut connections = Connections::new(connections_max);
-    let outcome = accept_all(&mut listener, &mut connections, &router, &shutdown).await;
+    let outcome = accept_all((&listener, &door), &mut connections, &router, &shutdown).await;
     drop(listener);
     log.info(format_args!("{name}: closing {address}"));
     // After a failure nobody has told the connections to end; dropping the set ends them.
@@ -103,14 +103,13 @@ where
     outcome
 }
 
-async fn accept_all<L, S>(
-    listener: &mut L,
+async fn accept_all<S>(
+    (listener, door): (&Listener, &Door),
     connections: &mut Connections,
     router: &Arc<Router<S>>,
     shutdown: &Shutdown,
 ) -> io::Result<()>
 where
-    L: Listener,
     S: Send + Sync + 'static,
 {
     let log = router.log();
@@ -131,7 +130,8 @@ where
             }
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((socket, peer)) => {
+                let stream = Incoming::new(socket, door.clone());
                 pause = ACCEPT_PAUSE_MIN;
                 let (router, shutdown) = (Arc::clone(router), shutdown.clone());
                 // Before it is one of them: it must not make room for itself.
@@ -220,14 +220,13 @@ fn report(log: &Logger, end: Result<(), JoinError>) {
     }
 }
 
-async fn serve_connection<S, T>(
+async fn serve_connection<S>(
     router: Arc<Router<S>>,
-    stream: T,
+    stream: Incoming,
     connection: Arc<Connection>,
     shutdown: Shutdown,
 ) where
     S: Send + Sync + 'static,
-    T: AsyncRead + AsyncWrite + Unpin,
 {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nsq_app::http::{Answer, HandlerResult, Request, Route, Router, get, post, put, serve};
 use nsq_app::local_time::LocalTime;
 use nsq_app::{LogLevel, Logger, Shutdown};
-use tokio::net::TcpListener;
+use nsq_net::{Door, Listener};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -41,12 +41,12 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
-        let address = listener.local_addr().expect("bound").to_string();
+        let listener = Listener::bind("127.0.0.1:0").await.expect("loopback has free ports");
+        let address = listener.address();
         let (log, state, shutdown) = (capture_log(), Arc::default(), Shutdown::new());
         let router = Arc::new(Router::new(Arc::clone(&state), log.0, routes()));
-        let server =
-            tokio::spawn(serve("HTTP", listener, router, shutdown.clone(), CONNECTIONS_MAX));
+        let door = (listener, Door::Plain);
+        let server = tokio::spawn(serve("HTTP", door, router, shutdown.clone(), CONNECTIONS_MAX));
         let mut daemon = Self { address, state, shutdown, server, log: log.1 };
         let listening = format!("INFO: HTTP: listening on {}", daemon.address);
         assert_eq!(daemon.next_line().await, listening);

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use nsq_app::Shutdown;
 use nsq_app::http::{Router, serve};
+use nsq_net::{Door, Listener};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::daemon::{CONNECTIONS_MAX, Daemon, LARGE_BYTES, State, capture_log, routes};
 
@@ -150,10 +151,11 @@ async fn a_client_that_does_not_read_is_dropped() {
 async fn clients_of_a_unix_socket_show_as_at_sign() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("http.sock");
-    let listener = UnixListener::bind(&path).expect("a free path");
+    let text = path.to_str().expect("plain characters");
+    let listener = Listener::bind(text).await.expect("a free path");
     let (log, mut lines) = capture_log();
     let router = Arc::new(Router::new(Arc::new(State::default()), log, routes()));
-    let server = tokio::spawn(serve("HTTP", listener, router, Shutdown::new(), 10));
+    let server = tokio::spawn(serve("HTTP", (listener, Door::Plain), router, Shutdown::new(), 10));
     let mut line = async || lines.recv().await.expect("the logger lives");
     assert!(line().await.ends_with(&format!("INFO: HTTP: listening on {}\n", path.display())));
 

@@ -7,8 +7,8 @@ use bytes::Buf;
 use nsq_app::nanoseconds;
 use nsq_broker::{ConsumerKey, Epochs, NotHeld as Held, Sequence};
 use nsq_proto::{
-    ChannelName, ClientState, Command, Decoded, IdentifyAnswer, IdentifyRequest, MessageId,
-    NotHeld, ProtocolError, TopicName, frame,
+    ChannelName, ClientState, Command, Decoded, Features, IdentifyAnswer, IdentifyRequest,
+    MessageId, NotHeld, ProtocolError, TopicName, frame,
 };
 
 use super::{DEFAULT_OUTPUT_BUFFER, DELIVERY_BYTES, Driver, End};
@@ -208,7 +208,7 @@ impl Driver {
 
     async fn execute_single(&mut self, single: Single) -> Result<(), End> {
         match single {
-            Single::Identify(body) => self.identify(&body),
+            Single::Identify(body) => self.identify(&body).await,
             Single::Auth => Err(End::Error(ProtocolError::auth_disabled())),
             Single::Subscribe(topic, channel) => self.subscribe(topic, channel).await,
             Single::Ready(count) => {
@@ -239,8 +239,20 @@ impl Driver {
         }
     }
 
-    fn identify(&mut self, body: &[u8]) -> Result<(), End> {
+    async fn identify(&mut self, body: &[u8]) -> Result<(), End> {
         let request = IdentifyRequest::parse(body).map_err(End::Error)?;
+        let features = self.negotiate(request)?;
+        let address = self.client.address;
+        let settings = self.client.settings.lock().clone();
+        self.node.log.debug(format_args!("[{address}] IDENTIFY: {settings:?}"));
+        match features {
+            None => Ok(()),
+            Some(features) => self.upgrade(features).await,
+        }
+    }
+
+    /// Answers an IDENTIFY. Returns what the connection has to be upgraded to.
+    fn negotiate(&mut self, request: IdentifyRequest) -> Result<Option<Features>, End> {
         let limits = &self.node.identify_limits;
         let mut settings = self.client.settings.lock();
         let first = !settings.is_identified();
@@ -251,15 +263,16 @@ impl Driver {
         self.deadlines.follow(&settings);
         self.admission.heartbeats = settings.heartbeat_interval.is_some();
         match answer {
-            IdentifyAnswer::Ok => self.output.extend_from_slice(frame::OK),
+            IdentifyAnswer::Ok => {
+                self.output.extend_from_slice(frame::OK);
+                Ok(None)
+            }
             IdentifyAnswer::Negotiated(features) => {
                 let json = settings.response_json(&features, limits, VERSION);
                 frame::response(&mut self.output, &json);
+                Ok(Some(features))
             }
         }
-        let address = self.client.address;
-        self.node.log.debug(format_args!("[{address}] IDENTIFY: {settings:?}"));
-        Ok(())
     }
 
     /// Joins a channel. Making one writes to the disk, so it is done on a thread that may wait.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use nsq_app::LogLevel;
-use nsq_app::flags::{ConfigValue, FlagSet};
+use nsq_app::flags::{ConfigValue, FlagSet, FlagValue};
 use nsq_app::http::{Answer, Failure, HandlerResult, Request, StatusCode};
 
-use super::Endpoints;
+use super::{Endpoints, announced};
 use crate::options::Options;
 use crate::statsd;
 
@@ -54,14 +54,13 @@ fn answer(endpoints: &Endpoints, key: &str) -> HandlerResult {
 fn effective(endpoints: &Endpoints, key: &str) -> Option<ConfigValue> {
     let Endpoints { node, ports } = endpoints;
     let flag = Options::FLAGS.iter().find(|flag| flag.config_key == Some(key))?;
-    let port = |given: u16, bound: u16| {
-        ConfigValue::Integer(i64::from(if given == 0 { bound } else { given }))
-    };
+    let port = |given, bound| ConfigValue::Integer(announced(given, bound).into());
     Some(match key {
         "log_level" => ConfigValue::Integer(i64::from(node.log.level().number())),
         "broadcast_tcp_port" => port(node.options.broadcast_tcp_port, ports.tcp),
         "broadcast_http_port" => port(node.options.broadcast_http_port, ports.http),
         "nsqlookupd_tcp_addresses" => ConfigValue::Texts(node.lookup.addresses()),
+        "tls_required" => node.tls_required().config_value(),
         "statsd_prefix" => ConfigValue::Text(statsd::prefix(&node.options, ports.http)),
         _ => (flag.config_value)(&node.options),
     })

@@ -4,10 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use nsq_app::full_address;
+use nsq_net::{Address, Socket};
 
 /// How long connecting, a write or an answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -15,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A connection that has sent the magic.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Socket>,
     /// A longer answer is refused.
     max_answer_bytes: usize,
 }
@@ -24,9 +23,8 @@ impl Connection {
     /// Connects to `host:port`. The name is resolved each time: an nsqlookupd that moved is found
     /// again (nsqio/nsq issue 1233).
     pub(super) async fn open(address: &str, max_answer_bytes: usize) -> io::Result<Self> {
-        let tcp = soon(TcpStream::connect(full_address(address))).await?;
-        tcp.set_nodelay(true)?;
-        let mut connection = Self { stream: BufReader::new(tcp), max_answer_bytes };
+        let socket = Socket::connect(&Address::parse(address), PATIENCE).await?;
+        let mut connection = Self { stream: BufReader::new(socket), max_answer_bytes };
         connection.send(b"  V1").await?;
         Ok(connection)
     }

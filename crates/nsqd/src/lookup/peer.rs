@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::announced::{Announced, Command, Present};
 use super::connection::Connection;
+use crate::http::announced;
 use crate::node::Node;
 
 /// How often a peer hears from a daemon in which nothing changes.
@@ -289,12 +290,11 @@ impl Peer {
 
 fn identity(node: &Node) -> LookupIdentify {
     let (options, ports) = (&node.options, node.ports());
-    let port = |given: u16, bound: u16| i32::from(if given == 0 { bound } else { given });
     LookupIdentify {
         broadcast_address: options.broadcast_address.clone(),
         hostname: nsq_app::host::name(),
-        http_port: port(options.broadcast_http_port, ports.http),
-        tcp_port: port(options.broadcast_tcp_port, ports.tcp),
+        http_port: announced(options.broadcast_http_port, ports.http),
+        tcp_port: announced(options.broadcast_tcp_port, ports.tcp),
         topology_region: options.topology_region.clone(),
         topology_zone: options.topology_zone.clone(),
         version: crate::node::VERSION.to_owned(),

@@ -17,7 +17,7 @@ use crate::stats::{Selection, gather_aside};
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 /// Pushes for as long as the daemon runs, if there is an address. `http_port` is the bound one.
-pub(crate) async fn push_all(node: Arc<Node>, http_port: u16) {
+pub(crate) async fn push_all(node: Arc<Node>, http_port: i32) {
     let address = node.options.statsd_address.clone();
     if address.is_empty() {
         return;

@@ -1,6 +1,5 @@
 //! One life of a whole daemon on a simulated disk.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -54,8 +53,8 @@ impl Home {
         let server = runtime.block_on(Server::start_on(options, log, self.disk.shared()));
         let server = server.expect("the daemon starts");
         let addresses = Addresses {
-            tcp: local(server.tcp_address()),
-            http: local(server.http_address().map(|address| address.expect("HTTP is on"))),
+            tcp: local(&server.tcp_address()),
+            http: local(&server.http_address().expect("HTTP is on")),
         };
         runtime.spawn(server.run(nsq_app::Shutdown::new()));
         Life { addresses, runtime }
@@ -69,6 +68,6 @@ impl Life {
     }
 }
 
-fn local(address: io::Result<SocketAddr>) -> SocketAddr {
-    address.expect("a listener has an address")
+fn local(address: &str) -> SocketAddr {
+    address.parse().expect("it listens on TCP")
 }

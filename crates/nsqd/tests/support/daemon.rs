@@ -244,8 +244,8 @@ impl Thread {
                         return Ok(());
                     }
                 };
-                let http = server.http_address()?.expect("the test asked for HTTP");
-                started.send(Ok((server.tcp_address()?, http))).expect("the test waits");
+                let http = server.http_address().expect("the test asked for HTTP").parse()?;
+                started.send(Ok((server.tcp_address().parse()?, http))).expect("the test waits");
                 server.run(until).await
             })
         });

@@ -83,11 +83,14 @@ fn what_is_no_option() {
         check(&daemon, "GET", name, "", "400 INVALID_OPTION");
         check(&daemon, "PUT", name, "1", "400 INVALID_OPTION");
     }
-    // Options of features that are not there.
-    if !is_original() {
-        for name in ["snappy", "tls_cert", "auth_http_addresses", "max_deflate_level"] {
-            check(&daemon, "GET", name, "", "400 INVALID_OPTION");
-        }
+    for (name, expected) in [
+        ("snappy", "200 true"),
+        ("tls_cert", "200"),
+        ("tls_required", "200 0"),
+        ("tls_min_version", "200 769"),
+        ("max_deflate_level", "200 6"),
+    ] {
+        check(&daemon, "GET", name, "", expected);
     }
     // Readable, not changeable.
     for name in ["id", "max_msg_size", "statsd_address", "sync_timeout"] {

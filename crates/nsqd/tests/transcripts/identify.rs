@@ -85,12 +85,7 @@ fn accepted_values_are_in_force() {
 
 #[test]
 fn compression_that_is_switched_off_is_not_granted() {
-    // Until this daemon has them, snappy and deflate are as if switched off by flag.
-    let flags: &[&str] = match crate::support::is_original() {
-        true => &["--snappy=false", "--deflate=false"],
-        false => &[],
-    };
-    let daemon = Daemon::start(flags);
+    let daemon = Daemon::start(&["--snappy=false", "--deflate=false"]);
     for request in
         [r#"{"snappy":true}"#, r#"{"deflate":true}"#, r#"{"snappy":true,"deflate":true}"#]
     {

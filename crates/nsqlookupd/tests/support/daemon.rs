@@ -142,7 +142,7 @@ impl Thread {
             runtime.block_on(async {
                 let log = Logger::to_stderr(&options.log_prefix, LogLevel::Fatal);
                 let server = Server::start(options, log).await?;
-                let addresses = (server.tcp_address()?, server.http_address()?);
+                let addresses = (server.tcp_address().parse()?, server.http_address().parse()?);
                 started.send(addresses).expect("the test waits");
                 server.run(until).await
             })

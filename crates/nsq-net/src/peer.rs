@@ -1,15 +1,26 @@
-//! Who sent a request.
+//! Who is at the other end.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-/// The other end of a connection. Displays as in the request log.
+/// The other end of a connection. Displays as in the logs and statistics of NSQ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// `127.0.0.1:60286`, `[::1]:60286`.
     Tcp(SocketAddr),
     /// `@`: clients of a unix socket have no address.
     Unix,
+}
+
+impl Peer {
+    /// The address without the port; none on a unix socket.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(address) => Some(address.ip().to_canonical()),
+            Self::Unix => None,
+        }
+    }
 }
 
 impl fmt::Display for Peer {

@@ -1,0 +1,76 @@
+//! The side that wants to see a certificate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsConnector, rustls};
+
+use super::files::{authorities, chain, key, unusable};
+use super::{TlsError, TlsVersion};
+use crate::Socket;
+
+/// What a client's TLS is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsClientFiles {
+    /// Who signs certificates of servers; without it, those that the system trusts.
+    pub authority: Option<PathBuf>,
+    /// The own certificate and its key, for servers that ask.
+    pub own: Option<(PathBuf, PathBuf)>,
+    /// The lowest version.
+    pub min_version: TlsVersion,
+}
+
+/// TLS for connections to others.
+#[derive(Clone)]
+pub struct TlsClient {
+    connector: TlsConnector,
+}
+
+impl TlsClient {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// See [`TlsError`].
+    pub fn load(files: &TlsClientFiles) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let shown = |path: Option<&Path>, error: rustls::Error| match path {
+            Some(path) => unusable(path, error),
+            None => TlsError::System(error.to_string()),
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(files.min_version.and_later())
+            .map_err(|error| shown(files.authority.as_deref(), error))?
+            .with_root_certificates(authorities(files.authority.as_deref())?);
+        let config = match &files.own {
+            None => builder.with_no_client_auth(),
+            Some((certificate, own_key)) => builder
+                .with_client_auth_cert(chain(certificate)?, key(own_key)?)
+                .map_err(|error| shown(Some(certificate), error))?,
+        };
+        Ok(Self { connector: TlsConnector::from(Arc::new(config)) })
+    }
+
+    /// Shakes hands over a connection to `host`, a name or an address without port.
+    ///
+    /// # Errors
+    ///
+    /// When the server is not who it must be, or the connection fails.
+    pub async fn connect(&self, host: &str, socket: Socket) -> io::Result<TlsStream<Socket>> {
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let name = ServerName::try_from(bare.to_owned())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        self.connector.connect(name, socket).await
+    }
+}
+
+impl std::fmt::Debug for TlsClient {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("TlsClient")
+    }
+}
