@@ -1,5 +1,9 @@
 //! Clients that other people wrote, against this daemon.
 
+mod auth_server;
+mod certificates;
+mod layers;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -27,11 +31,15 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
     if let Err(error) = prepare_python(workspace, &environment) {
         return Ok(Outcome::Skipped(format!("{error:#}")));
     }
-    for script in PYTHON_SCRIPTS {
+    let python = |script| {
         let mut command = Command::new(environment.join("bin/python"));
         command.arg(workspace.path(script));
-        check(workspace, command)?;
+        command
+    };
+    for script in PYTHON_SCRIPTS {
+        check(workspace, python(script))?;
     }
+    layers::check(workspace, || python("tests/clients/python/layers.py"))?;
     Ok(Outcome::Ran(Tally::PASSED))
 }
 
@@ -59,10 +67,12 @@ pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
     if let Err(error) = prepare_node(workspace, &environment) {
         return Ok(Outcome::Skipped(format!("{error:#}")));
     }
-    let mut script = Command::new("node");
-    script.arg(workspace.path("tests/clients/node/publish_and_consume.js"));
-    script.env("NODE_PATH", environment.join("node_modules"));
-    check(workspace, script)?;
+    let node = |script| {
+        let mut command = Command::new("node");
+        command.arg(workspace.path(script)).env("NODE_PATH", environment.join("node_modules"));
+        command
+    };
+    check(workspace, node("tests/clients/node/publish_and_consume.js"))?;
     Ok(Outcome::Ran(Tally::PASSED))
 }
 
