@@ -73,6 +73,7 @@ pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
         command
     };
     check(workspace, node("tests/clients/node/publish_and_consume.js"))?;
+    layers::check(workspace, || node("tests/clients/node/layers.js"))?;
     Ok(Outcome::Ran(Tally::PASSED))
 }
 
