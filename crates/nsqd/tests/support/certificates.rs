@@ -9,8 +9,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{
-    ClientConfig, DEFAULT_VERSIONS, RootCertStore, SupportedCipherSuite, SupportedProtocolVersion,
-    version,
+    ClientConfig, DEFAULT_VERSIONS, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion, version,
 };
 use tempfile::TempDir;
 
@@ -111,6 +111,17 @@ impl Certificates {
         let mut config = self.client(None, ring::default_provider(), DEFAULT_VERSIONS);
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Arc::new(config)
+    }
+
+    /// A server with the server's certificate.
+    pub(crate) fn of_server(&self) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::from_pem_file(self.path("server.key")).expect("our key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(DEFAULT_VERSIONS)
+            .expect("ring has them")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate("server")], key);
+        Arc::new(config.expect("they belong together"))
     }
 
     fn client(

@@ -15,6 +15,8 @@ use super::is_original;
 const HAS_TLS: bool = false;
 /// Whether this daemon has snappy and deflate.
 const HAS_COMPRESSION: bool = false;
+/// Whether this daemon asks auth servers.
+const HAS_AUTH: bool = false;
 
 pub(crate) fn has_tls() -> bool {
     HAS_TLS || is_original()
@@ -22,6 +24,10 @@ pub(crate) fn has_tls() -> bool {
 
 pub(crate) fn has_compression() -> bool {
     HAS_COMPRESSION || is_original()
+}
+
+pub(crate) fn has_auth() -> bool {
+    HAS_AUTH || is_original()
 }
 
 /// Bytes in both directions.

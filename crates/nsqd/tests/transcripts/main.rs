@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auth;
+mod auth_query;
 mod channels;
 mod compression;
 mod compression_abuse;
