@@ -4,6 +4,7 @@ mod auth_server;
 mod certificates;
 mod layers;
 
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -20,6 +21,8 @@ use crate::workspace::Workspace;
 const PYTHON_REQUIREMENTS: &str = "tests/clients/python/requirements.txt";
 const PYTHON_SCRIPTS: [&str; 2] =
     ["tests/clients/python/consume.py", "tests/clients/python/metrics.py"];
+/// The variable that names the directory of programs with go-nsq.
+const GO_TOOLS: &str = "NSQ_TEST_GO_TOOLS";
 const NODE_PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// pynsq consumes what was published over HTTP; the parser of OpenMetrics reads the metrics.
@@ -40,6 +43,16 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
         check(workspace, python(script))?;
     }
     layers::check(workspace, || python("tests/clients/python/layers.py"))?;
+    // Go's module proxies are not reached everywhere, so these must be there already.
+    if let Some(tools) = env::var_os(GO_TOOLS) {
+        layers::check(workspace, || {
+            let mut command = python("tests/clients/python/go_tools.py");
+            command.arg(&tools);
+            command
+        })?;
+    } else {
+        println!("go-nsq: only with {GO_TOOLS}, a directory with Go NSQ's to_nsq and nsq_tail");
+    }
     Ok(Outcome::Ran(Tally::PASSED))
 }
 
