@@ -316,6 +316,23 @@ fn after_its_time_a_permission_is_asked_for_again() {
 }
 
 #[test]
+fn a_permission_may_be_for_ever() {
+    // In the original the nanoseconds wrap around, and it asks before every command.
+    if !has_auth() || is_original() {
+        return;
+    }
+    for ttl in ["10000000000", "9223372036854775807"] {
+        let (server, daemon) = start(&EVERYTHING.replace("60", ttl));
+        let mut client = admitted(&daemon);
+        for _ in 0..3 {
+            client.send(publish("t", "a"));
+            client.expect_ok();
+        }
+        assert_eq!(server.count(), 1, "{ttl}");
+    }
+}
+
+#[test]
 fn a_subscription_outlives_its_permission() {
     if !has_auth() {
         return;

@@ -255,6 +255,31 @@ fn clients_that_stop_in_the_middle_hold_up_nobody() {
     drop(idle);
 }
 
+#[test]
+fn a_consumer_that_does_not_read_holds_up_nobody() {
+    if !has_tls() {
+        return;
+    }
+    let certificates = Certificates::new();
+    let mut daemon = Daemon::start_with(&certificates.server_flags());
+    let mut deaf = secure_client(&daemon, &certificates);
+    deaf.subscribe("t", "c");
+    deaf.ready(100);
+    // More than sockets hold.
+    let body = vec![b'x'; 1_048_576];
+    for _ in 0..32 {
+        daemon.publish("t", &body);
+    }
+    let mut honest = secure_client(&daemon, &certificates);
+    honest.send(publish("other", "a"));
+    honest.expect_ok();
+    let began = Instant::now();
+    daemon.stop();
+    let elapsed = began.elapsed();
+    assert!(elapsed < Duration::from_secs(4), "it took {elapsed:?} to stop");
+    drop(deaf);
+}
+
 /// What `/stats` says of the only client.
 fn seen(daemon: &Daemon) -> Value {
     let seen = daemon.channel("t", "c")["clients"][0].clone();
