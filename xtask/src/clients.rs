@@ -1,5 +1,10 @@
 //! Clients that other people wrote, against this daemon.
 
+mod auth_server;
+mod certificates;
+mod layers;
+
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +21,8 @@ use crate::workspace::Workspace;
 const PYTHON_REQUIREMENTS: &str = "tests/clients/python/requirements.txt";
 const PYTHON_SCRIPTS: [&str; 2] =
     ["tests/clients/python/consume.py", "tests/clients/python/metrics.py"];
+/// The variable that names the directory of programs with go-nsq.
+const GO_TOOLS: &str = "NSQ_TEST_GO_TOOLS";
 const NODE_PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// pynsq consumes what was published over HTTP; the parser of OpenMetrics reads the metrics.
@@ -27,10 +34,24 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
     if let Err(error) = prepare_python(workspace, &environment) {
         return Ok(Outcome::Skipped(format!("{error:#}")));
     }
-    for script in PYTHON_SCRIPTS {
+    let python = |script| {
         let mut command = Command::new(environment.join("bin/python"));
         command.arg(workspace.path(script));
-        check(workspace, command)?;
+        command
+    };
+    for script in PYTHON_SCRIPTS {
+        check(workspace, python(script))?;
+    }
+    layers::check(workspace, || python("tests/clients/python/layers.py"))?;
+    // Go's module proxies are not reached everywhere, so these must be there already.
+    if let Some(tools) = env::var_os(GO_TOOLS) {
+        layers::check(workspace, || {
+            let mut command = python("tests/clients/python/go_tools.py");
+            command.arg(&tools);
+            command
+        })?;
+    } else {
+        println!("go-nsq: only with {GO_TOOLS}, a directory with Go NSQ's to_nsq and nsq_tail");
     }
     Ok(Outcome::Ran(Tally::PASSED))
 }
@@ -59,10 +80,13 @@ pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
     if let Err(error) = prepare_node(workspace, &environment) {
         return Ok(Outcome::Skipped(format!("{error:#}")));
     }
-    let mut script = Command::new("node");
-    script.arg(workspace.path("tests/clients/node/publish_and_consume.js"));
-    script.env("NODE_PATH", environment.join("node_modules"));
-    check(workspace, script)?;
+    let node = |script| {
+        let mut command = Command::new("node");
+        command.arg(workspace.path(script)).env("NODE_PATH", environment.join("node_modules"));
+        command
+    };
+    check(workspace, node("tests/clients/node/publish_and_consume.js"))?;
+    layers::check(workspace, || node("tests/clients/node/layers.js"))?;
     Ok(Outcome::Ran(Tally::PASSED))
 }
 

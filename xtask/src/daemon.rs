@@ -40,9 +40,15 @@ impl Daemon {
 
     /// Any nsqd on free ports, the original one too.
     pub(crate) fn nsqd(nsqd: &Path) -> Result<Self> {
+        Self::nsqd_with(nsqd, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn nsqd_with(nsqd: &Path, flags: &[String]) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(nsqd);
-        command.args(arguments(data.path())).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(arguments(data.path())).args(flags);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("start {}", nsqd.display()))?;
         let lines = child.stderr.take().map(lines_of).context("stderr is a pipe")?;
         Self::await_addresses(child, &lines, data, ["TCP: listening on ", "HTTP: listening on "])

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask <test|tidy|perf|bench>`.
+//! The project's own chores: `cargo xtask <test|clients|tidy|perf|bench>`.
 
 mod bench;
 mod clients;
@@ -29,6 +29,8 @@ struct Arguments {
 enum Chore {
     /// Everything that must hold: format, lints, tidy, tests, foreign clients, instruction counts
     Test,
+    /// The foreign clients alone
+    Clients,
     /// What lints cannot check: layers, sizes, documents
     Tidy,
     /// Count instructions per message on the hot paths
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let chore = Arguments::parse().chore;
     let done = Workspace::find().and_then(|workspace| match chore {
         Chore::Test => Ok(test::run(&workspace)),
+        Chore::Clients => Ok(test::run_clients(&workspace)),
         Chore::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Chore::Perf(arguments) => perf::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),

@@ -31,7 +31,7 @@ pub struct TlsFlags<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTls {
     /// One without the other.
-    #[error("--tls-cert and --tls-key need each other")]
+    #[error("failed to build TLS config - --tls-cert and --tls-key need each other")]
     Incomplete,
     /// Go NSQ takes any word for "none asked".
     #[error("--tls-client-auth-policy must be require or require-verify, not {0:?}")]

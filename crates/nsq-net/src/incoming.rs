@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::FallibleAccept;
 use tokio_rustls::server::TlsStream;
@@ -15,10 +14,13 @@ use tokio_rustls::server::TlsStream;
 use crate::{Socket, TlsServer};
 
 /// The first byte of every handshake. No protocol of NSQ begins with it, and no request of HTTP.
-const HANDSHAKE: u8 = 0x16;
+pub(crate) const HANDSHAKE: u8 = 0x16;
 
 /// How long a handshake may take, once it has begun.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long somebody who was refused may take to close.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// What a listener expects of those who connect.
 #[derive(Clone, Debug, Default)]
@@ -39,9 +41,27 @@ pub struct Incoming {
     state: State,
 }
 
+impl Door {
+    /// What becomes of a connection that begins like this.
+    fn opened(&self, mut socket: Socket, first: Option<u8>) -> State {
+        match self {
+            Self::Either(tls) | Self::Tls(tls, _) if first == Some(HANDSHAKE) => {
+                socket.expect_within(HANDSHAKE_TIMEOUT);
+                State::Shaking(Box::new(tls.acceptor().accept(socket).into_fallible()))
+            }
+            Self::Tls(_, refusal) => {
+                // Nothing is said to somebody who does not even speak a protocol of text.
+                let is_text = first.is_some_and(|first| first.is_ascii_uppercase());
+                State::Refusing(socket, if is_text { refusal } else { &[] })
+            }
+            Self::Plain | Self::Either(_) => State::Plain(socket),
+        }
+    }
+}
+
 /// ```text
 /// Looking ──0x16──> Shaking ──> Tls
-///    └────other──> Plain, or Refusing ──> Ended
+///    └────other──> Plain, or Refusing ──> Lingering ──> Ended
 /// ```
 enum State {
     Looking(Socket),
@@ -49,6 +69,7 @@ enum State {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
     Refusing(Socket, &'static [u8]),
+    Lingering(Socket),
     Ended,
 }
 
@@ -70,23 +91,9 @@ impl Incoming {
                 State::Plain(_) | State::Tls(_) => return Poll::Ready(Ok(())),
                 State::Ended => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
                 State::Looking(socket) => {
-                    let first = ready!(poll_first(socket, context))?;
-                    let State::Looking(mut socket) = self.take() else { unreachable!() };
-                    let Some(first) = first else {
-                        // It is gone without a word; so are its bytes.
-                        self.state = State::Plain(socket);
-                        continue;
-                    };
-                    socket.put_back(Bytes::copy_from_slice(&[first]));
-                    self.state = match &self.door {
-                        Door::Either(tls) | Door::Tls(tls, _) if first == HANDSHAKE => {
-                            socket.expect_within(HANDSHAKE_TIMEOUT);
-                            let accept = tls.acceptor().accept(socket).into_fallible();
-                            State::Shaking(Box::new(accept))
-                        }
-                        Door::Tls(_, refusal) => State::Refusing(socket, refusal),
-                        Door::Plain | Door::Either(_) => State::Plain(socket),
-                    };
+                    let first = ready!(socket.poll_peek(context))?;
+                    let State::Looking(socket) = self.take() else { unreachable!() };
+                    self.state = self.door.opened(socket, first);
                 }
                 State::Shaking(accept) => {
                     let shaken = ready!(Pin::new(accept.as_mut()).poll(context));
@@ -101,13 +108,26 @@ impl Incoming {
                         }
                     };
                 }
-                State::Refusing(socket, refusal) => {
+                State::Refusing(socket, refusal) if !refusal.is_empty() => {
                     let count = ready!(Pin::new(socket).poll_write(context, refusal))?;
+                    if count == 0 {
+                        return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                    }
                     *refusal = refusal.get(count..).unwrap_or_default();
-                    if refusal.is_empty() || count == 0 {
-                        let text = "plain text where only TLS is spoken";
+                }
+                State::Refusing(socket, _) => {
+                    ready!(Pin::new(socket).poll_shutdown(context))?;
+                    let State::Refusing(mut socket, _) = self.take() else { unreachable!() };
+                    socket.expect_within(LINGER);
+                    self.state = State::Lingering(socket);
+                }
+                // What comes unread would destroy what was written.
+                State::Lingering(socket) => {
+                    let mut unwanted = [0; 1024];
+                    let mut buffer = ReadBuf::new(&mut unwanted);
+                    ready!(Pin::new(socket).poll_read(context, &mut buffer))?;
+                    if buffer.filled().is_empty() {
                         self.state = State::Ended;
-                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
                     }
                 }
             }
@@ -117,14 +137,6 @@ impl Incoming {
     fn take(&mut self) -> State {
         std::mem::replace(&mut self.state, State::Ended)
     }
-}
-
-/// The first byte; none if the connection ended before it.
-fn poll_first(socket: &mut Socket, context: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
-    let mut byte = [0];
-    let mut buffer = ReadBuf::new(&mut byte);
-    ready!(Pin::new(socket).poll_read(context, &mut buffer))?;
-    Poll::Ready(Ok(buffer.filled().first().copied()))
 }
 
 impl AsyncRead for Incoming {
@@ -186,7 +198,7 @@ impl AsyncWrite for Incoming {
                 Pin::new(socket).poll_shutdown(context)
             }
             State::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
-            State::Shaking(_) | State::Ended => Poll::Ready(Ok(())),
+            State::Shaking(_) | State::Lingering(_) | State::Ended => Poll::Ready(Ok(())),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -80,6 +80,17 @@ impl Socket {
     pub(crate) fn put_back(&mut self, bytes: Bytes) {
         debug_assert!(self.ahead.is_empty(), "only one looks ahead");
         self.ahead = bytes;
+    }
+
+    /// The next byte, which is not taken; none if the other side has ended.
+    pub(crate) fn poll_peek(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
+        if self.ahead.is_empty() {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            ready!(Pin::new(&mut *self).poll_read(context, &mut buffer))?;
+            self.ahead = Bytes::copy_from_slice(buffer.filled());
+        }
+        Poll::Ready(Ok(self.ahead.first().copied()))
     }
 
     /// From now on reading may wait for so long in all.

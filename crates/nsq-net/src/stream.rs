@@ -12,9 +12,12 @@ use tokio_rustls::rustls;
 use tokio_rustls::server::TlsStream;
 use tokio_util::io::poll_read_buf;
 
+use crate::incoming::HANDSHAKE;
 use crate::{Codec, Decoded};
 use crate::{Socket, TlsFacts, TlsServer};
 
+/// In Go's words.
+const NO_HANDSHAKE: &str = "tls: first record does not look like a TLS handshake";
 /// What is read of a compressed stream at a time.
 const CODED_READ_BYTES: usize = 16 << 10;
 /// What is encoded at a time: then the peer takes it, before there is more.
@@ -87,6 +90,19 @@ impl Stream {
         };
         socket.put_back(ahead);
         socket.expect_within(patience);
+        let first = match poll_fn(|context| socket.poll_peek(context)).await {
+            Ok(first) => first,
+            Err(error) => {
+                self.transport = Transport::Plain(socket);
+                return Err(TlsFailed::Io(error));
+            }
+        };
+        // Seen before TLS answers with an alert, which nobody could read who speaks plain text.
+        if first.is_some_and(|first| first != HANDSHAKE) {
+            socket.expect_whenever();
+            self.transport = Transport::Plain(socket);
+            return Err(TlsFailed::Protocol(NO_HANDSHAKE.to_owned()));
+        }
         match tls.acceptor().accept(socket).into_fallible().await {
             Ok(mut stream) => {
                 stream.get_mut().0.expect_whenever();
@@ -337,7 +353,7 @@ impl TlsFailed {
                 InvalidMessage::InvalidContentType
                 | InvalidMessage::UnknownProtocolVersion
                 | InvalidMessage::MessageTooLarge,
-            )) => Self::Protocol("tls: first record does not look like a TLS handshake".to_owned()),
+            )) => Self::Protocol(NO_HANDSHAKE.to_owned()),
             Some(error) => Self::Protocol(format!("tls: {error}")),
         }
     }

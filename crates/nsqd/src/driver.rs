@@ -206,7 +206,11 @@ impl Driver {
             }
             let mut eof = false;
             if event.readable {
-                eof = self.read(at_least).await? == Some(0);
+                eof = match self.read(at_least).await {
+                    // What was compressed cannot be read on; what came before it counts.
+                    Err(End::Io(error)) if error.kind() == io::ErrorKind::InvalidData => true,
+                    read => read? == Some(0),
+                };
             }
             if !self.input.is_empty() {
                 at_least = self.execute().await?;

@@ -168,7 +168,7 @@ fn values_that_it_cannot_run_with() {
         ("--node-id=1024", "--node-id must be [0,1024)"),
         ("--max-deflate-level=0", "--max-deflate-level must be [1,9]"),
         ("--max-deflate-level=1000", "--max-deflate-level must be [1,9]"),
-        ("--tls-cert=a", "--tls-cert and --tls-key need each other"),
+        ("--tls-cert=a", "failed to build TLS config - --tls-cert and --tls-key need each other"),
         ("--tls-required", "cannot require TLS client connections without TLS key and cert"),
         (
             "--tls-client-auth-policy=verify",

@@ -116,6 +116,8 @@ fn read(files: &TlsServerFiles) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let certificates = chain(&files.certificate)?;
     let key = key(&files.key)?;
+    // Also where nobody is asked for a certificate: a file that is named must be good.
+    let named = files.authority.as_deref().map(|path| authorities(Some(path))).transpose()?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(files.min_version.and_later())
         .map_err(|error| unusable(&files.certificate, error))?;
@@ -125,7 +127,8 @@ fn read(files: &TlsServerFiles) -> Result<Arc<ServerConfig>, TlsError> {
             builder.with_client_cert_verifier(Arc::new(AnyCertificate(provider)))
         }
         ClientCertificates::Verified => {
-            let store = Arc::new(authorities(files.authority.as_deref())?);
+            let store = named.map_or_else(|| authorities(None), Ok)?;
+            let store = Arc::new(store);
             let verifier = WebPkiClientVerifier::builder_with_provider(store, provider).build();
             let verifier = verifier.map_err(|error| match &files.authority {
                 Some(path) => unusable(path, error),

@@ -2,7 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 
+use rustls::ClientConfig;
+
+use super::layers::{self, Handshake, Layer};
 use super::{PATIENCE, UNKNOWN_ID, identify, is_original};
 
 /// A frame as it came.
@@ -46,24 +50,120 @@ impl Message {
     }
 }
 
+/// A reset, or an end of the socket within the layers above it.
+fn is_end(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof)
+}
+
 /// One connection.
 pub(crate) struct Client {
-    stream: TcpStream,
+    socket: TcpStream,
+    /// What commands and frames pass through: the socket, or layers above it.
+    stream: Box<dyn Layer>,
 }
 
 impl Client {
     /// A connection on which nothing was sent yet.
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the daemon listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
-        stream.set_nodelay(true).expect("a TCP socket");
-        Self { stream }
+        let socket = TcpStream::connect(address).expect("the daemon listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a valid timeout");
+        socket.set_nodelay(true).expect("a TCP socket");
+        let stream = Box::new(socket.try_clone().expect("a descriptor is free"));
+        Self { socket, stream }
+    }
+
+    /// Goes on in TLS; the daemon must have agreed.
+    pub(crate) fn try_tls(&mut self, config: Arc<ClientConfig>) -> std::io::Result<()> {
+        let socket = self.socket.try_clone()?;
+        self.stream = layers::tls(socket, config)?;
+        Ok(())
+    }
+
+    /// The same up to the `OK` in it. With TLS 1.3 a refused certificate shows only now.
+    pub(crate) fn try_start_tls(&mut self, config: Arc<ClientConfig>) -> std::io::Result<()> {
+        self.try_tls(config)?;
+        let mut frame = [0; 10];
+        self.stream.read_exact(&mut frame)?;
+        assert_eq!(&frame, b"\0\0\0\x06\0\0\0\0OK");
+        Ok(())
+    }
+
+    /// Sends the bytes and the first of the handshake in one piece; see [`Self::finish_tls`].
+    #[track_caller]
+    pub(crate) fn send_with_hello(
+        &mut self,
+        bytes: impl AsRef<[u8]>,
+        config: Arc<ClientConfig>,
+    ) -> Handshake {
+        let mut handshake = Handshake::new(config);
+        let hello = handshake.hello();
+        self.send([bytes.as_ref(), &hello].concat());
+        handshake
+    }
+
+    /// Goes on in TLS with a handshake that began before.
+    #[track_caller]
+    pub(crate) fn finish_tls(&mut self, handshake: Handshake) {
+        let socket = self.socket.try_clone().expect("a descriptor is free");
+        self.stream = handshake.finish(socket).expect("the handshake succeeds");
+    }
+
+    /// Goes on in TLS and gets the `OK` in it.
+    #[track_caller]
+    pub(crate) fn start_tls(&mut self, config: Arc<ClientConfig>) {
+        self.try_tls(config).expect("the handshake succeeds");
+        self.expect_ok();
+    }
+
+    /// Goes on in snappy, above what there is, and gets the `OK` in it.
+    #[track_caller]
+    pub(crate) fn start_snappy(&mut self) {
+        self.wrap(layers::snappy);
+        self.expect_ok();
+    }
+
+    /// Goes on in deflate, above what there is, and gets the `OK` in it.
+    #[track_caller]
+    pub(crate) fn start_deflate(&mut self) {
+        self.wrap(layers::deflate);
+        self.expect_ok();
+    }
+
+    fn wrap(&mut self, layer: fn(Box<dyn Layer>) -> Box<dyn Layer>) {
+        let below = std::mem::replace(&mut self.stream, Box::new(std::io::empty()));
+        self.stream = layer(below);
+    }
+
+    /// The next bytes as they come through the layers.
+    #[track_caller]
+    pub(crate) fn expect_bytes(&mut self, expected: &[u8]) {
+        let mut received = vec![0; expected.len()];
+        self.stream.read_exact(&mut received).expect("as many bytes");
+        assert_eq!(received.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    /// The next byte as it comes through the layers.
+    #[track_caller]
+    pub(crate) fn expect_byte(&mut self) -> u8 {
+        let mut byte = [0];
+        self.stream.read_exact(&mut byte).expect("one more byte");
+        byte[0]
+    }
+
+    /// IDENTIFY with feature negotiation; returns the answer as it came.
+    #[track_caller]
+    pub(crate) fn negotiate(&mut self, request: &str) -> String {
+        let request = format!(r#"{{"feature_negotiation":true,{}"#, &request[1..]);
+        self.send(identify(request.replace(",}", "}")));
+        let frame = self.next_frame().expect("an answer");
+        assert_eq!(frame.kind, 0, "{frame:?}");
+        String::from_utf8(frame.data).expect("JSON")
     }
 
     pub(crate) fn local_address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("it is connected")
+        self.socket.local_addr().expect("it is connected")
     }
 
     #[track_caller]
@@ -73,13 +173,19 @@ impl Client {
 
     /// Sends to a daemon that may have closed already.
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
-        self.stream.write_all(bytes.as_ref())
+        self.stream.write_all(bytes.as_ref())?;
+        self.stream.flush()
+    }
+
+    /// Sends bytes below all layers, to a daemon that may have closed already.
+    pub(crate) fn try_send_raw(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.socket.write_all(bytes.as_ref())
     }
 
     /// Sends no more; the daemon sees the end of the input.
     #[track_caller]
     pub(crate) fn send_end(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("it is connected");
+        self.socket.shutdown(Shutdown::Write).expect("it is connected");
     }
 
     /// The next frame; `None` when the connection was closed instead. Whether that arrives as an
@@ -103,7 +209,7 @@ impl Client {
         match self.stream.read(&mut buffer[..1]) {
             Ok(0) => return false,
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return false,
+            Err(error) if is_end(error.kind()) => return false,
             Err(error) => panic!("nothing came within {PATIENCE:?}: {error}"),
         }
         self.stream.read_exact(&mut buffer[1..]).expect("the rest of a frame");

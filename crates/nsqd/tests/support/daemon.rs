@@ -3,16 +3,17 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use nsq_app::{LogLevel, Logger, Shutdown};
 use nsqd::{Options, Server};
+use rustls::ClientConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::http::{Answer, ask};
+use super::http::{Answer, ask, ask_securely};
 use super::program::{self, Program};
 
 /// Whether the daemon under test is the original, which differs deliberately in some points.
@@ -60,14 +61,31 @@ impl Daemon {
         Self::start_on(Directory::Owned(directory), flags).expect("the daemon starts")
     }
 
+    /// The same with flags that the test put together.
+    #[track_caller]
+    pub(crate) fn start_with(flags: &[String]) -> Self {
+        Self::start(&flags.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The same as a process of its own, whose memory can be measured.
+    #[track_caller]
+    pub(crate) fn start_apart() -> Self {
+        let directory = TempDir::new().expect("there is room for temporary files");
+        let directory = Directory::Owned(directory);
+        let path = program::named().unwrap_or(Path::new(env!("CARGO_BIN_EXE_nsqd")));
+        let flags = all_flags(&directory, &[]);
+        let program = Program::start(path, &flags).expect("the daemon starts");
+        Self { flags, running: Some(Running::There(program)), directory }
+    }
+
+    /// The most memory that it had so far; only for a process of its own.
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
+        let Running::There(program) = self.running() else { panic!("it has no process") };
+        program.peak_memory_bytes()
+    }
+
     fn start_on(directory: Directory, flags: &[&str]) -> Result<Self, String> {
-        let mut all = vec![
-            "--tcp-address=127.0.0.1:0".to_owned(),
-            "--http-address=127.0.0.1:0".to_owned(),
-            "--broadcast-address=127.0.0.1".to_owned(),
-            format!("--data-path={}", directory.path().display()),
-        ];
-        all.extend(flags.iter().map(|&flag| flag.to_owned()));
+        let all = all_flags(&directory, flags);
         let running = Some(Running::start(&all)?);
         Ok(Self { flags: all, running, directory })
     }
@@ -106,6 +124,15 @@ impl Daemon {
         }
     }
 
+    /// Only with flags that ask for it.
+    pub(crate) fn https(&self) -> SocketAddr {
+        let address = match self.running() {
+            Running::Here(thread) => thread.https,
+            Running::There(program) => program.https,
+        };
+        address.expect("the test asked for HTTPS")
+    }
+
     /// A client that has sent the magic.
     #[track_caller]
     pub(crate) fn client(&self) -> Client {
@@ -142,13 +169,27 @@ impl Daemon {
     /// One request; the connection closes after it.
     #[track_caller]
     pub(crate) fn request(&self, method: &str, target: &str, body: impl AsRef<[u8]>) -> Answer {
-        let body = body.as_ref();
-        let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: nsqd\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n",
-            body.len()
-        );
-        ask(self.http(), &[head.as_bytes(), body].concat())
+        ask(self.http(), &request(method, target, body.as_ref()))
+    }
+
+    /// One request over HTTPS.
+    #[track_caller]
+    pub(crate) fn secure_request(
+        &self,
+        config: &Arc<ClientConfig>,
+        method: &str,
+        target: &str,
+        body: impl AsRef<[u8]>,
+    ) -> Answer {
+        ask_securely(self.https(), config, &request(method, target, body.as_ref()))
+            .expect("the handshake succeeds")
+    }
+
+    /// `/ping` over HTTPS to a daemon that may refuse this client.
+    pub(crate) fn try_ping(&self, config: &Arc<ClientConfig>) -> std::io::Result<()> {
+        let answer = ask_securely(self.https(), config, &request("GET", "/ping", b""))?;
+        assert_eq!(answer.line(), "200 OK");
+        Ok(())
     }
 
     #[track_caller]
@@ -203,6 +244,27 @@ impl Daemon {
     }
 }
 
+fn all_flags(directory: &Directory, flags: &[&str]) -> Vec<String> {
+    let mut all = vec![
+        "--tcp-address=127.0.0.1:0".to_owned(),
+        "--http-address=127.0.0.1:0".to_owned(),
+        "--broadcast-address=127.0.0.1".to_owned(),
+        format!("--data-path={}", directory.path().display()),
+    ];
+    all.extend(flags.iter().map(|&flag| flag.to_owned()));
+    all
+}
+
+/// The bytes of a request after which the connection closes.
+fn request(method: &str, target: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: nsqd\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
 fn find(list: &Value, key: &str, name: &str) -> Value {
     let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
     list.iter().find(|entry| entry[key] == name).cloned().unwrap_or_default()
@@ -222,6 +284,7 @@ struct Thread {
     shutdown: Shutdown,
     tcp: SocketAddr,
     http: SocketAddr,
+    https: Option<SocketAddr>,
     served: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
@@ -245,12 +308,14 @@ impl Thread {
                     }
                 };
                 let http = server.http_address().expect("the test asked for HTTP").parse()?;
-                started.send(Ok((server.tcp_address().parse()?, http))).expect("the test waits");
+                let https = server.https_address().map(|address| address.parse()).transpose()?;
+                let addresses = (server.tcp_address().parse()?, http, https);
+                started.send(Ok(addresses)).expect("the test waits");
                 server.run(until).await
             })
         });
-        let (tcp, http) = wait.recv().expect("it starts or says why not")?;
-        Ok(Self { shutdown, tcp, http, served: Some(served) })
+        let (tcp, http, https) = wait.recv().expect("it starts or says why not")?;
+        Ok(Self { shutdown, tcp, http, https, served: Some(served) })
     }
 }
 

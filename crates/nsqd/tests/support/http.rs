@@ -2,8 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
-use super::PATIENCE;
+use rustls::ClientConfig;
+
+use super::{PATIENCE, layers};
 
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +38,34 @@ impl Answer {
 /// ask for that.
 #[track_caller]
 pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).expect("the daemon listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+    let mut stream = connect(address);
     // A request that is refused early need not be read to its end.
     let sent = stream.write_all(request);
     let mut received = Vec::new();
     let read = stream.read_to_end(&mut received);
     assert!(!received.is_empty(), "no response: sent {sent:?}, read {read:?}");
     parse(&received)
+}
+
+/// The same over TLS, whose handshake may fail.
+pub(crate) fn ask_securely(
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+    request: &[u8],
+) -> std::io::Result<Answer> {
+    let mut stream = layers::tls(connect(address), Arc::clone(config))?;
+    stream.write_all(request)?;
+    let mut received = Vec::new();
+    // With TLS 1.3 a refused certificate shows only now.
+    stream.read_to_end(&mut received)?;
+    Ok(parse(&received))
+}
+
+#[track_caller]
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the daemon listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+    stream
 }
 
 #[track_caller]

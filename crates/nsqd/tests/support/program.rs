@@ -29,6 +29,7 @@ pub(super) struct Program {
     child: Child,
     pub(super) tcp: SocketAddr,
     pub(super) http: SocketAddr,
+    pub(super) https: Option<SocketAddr>,
 }
 
 impl Program {
@@ -38,17 +39,29 @@ impl Program {
         command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the named nsqd starts");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-        match listening(&mut log) {
-            Ok((tcp, http)) => {
+        let is_secure = flags.iter().any(|flag| flag.starts_with("--https-address=127."));
+        match listening(&mut log, is_secure) {
+            Ok((tcp, http, https)) => {
                 // The rest of the log is read so that the child never waits for it.
                 std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                Ok(Self { child, tcp, http })
+                Ok(Self { child, tcp, http, https })
             }
             Err(fatal) => {
                 child.wait().expect("it is our child");
                 Err(fatal)
             }
         }
+    }
+}
+
+impl Program {
+    /// The most memory that it had so far.
+    pub(super) fn peak_memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it is our child");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("a peak in KiB");
+        kib.parse::<u64>().expect("a number") * 1024
     }
 }
 
@@ -60,16 +73,22 @@ impl Drop for Program {
     }
 }
 
-/// Reads the log until both addresses are known, or to its end.
-fn listening(log: &mut BufReader<ChildStderr>) -> Result<(SocketAddr, SocketAddr), String> {
-    let (mut tcp, mut http, mut fatal) = (None, None, String::new());
+/// TCP, HTTP, HTTPS.
+type Addresses = (SocketAddr, SocketAddr, Option<SocketAddr>);
+
+/// Reads the log until all addresses are known, or to its end.
+fn listening(log: &mut BufReader<ChildStderr>, is_secure: bool) -> Result<Addresses, String> {
+    let (mut tcp, mut http, mut https, mut fatal) = (None, None, None, String::new());
     let mut line = String::new();
     while log.read_line(&mut line).is_ok_and(|count| count > 0) {
         let address = |what: &str| line.trim_end().split_once(what)?.1.parse().ok();
         tcp = tcp.or_else(|| address(" TCP: listening on "));
         http = http.or_else(|| address(" HTTP: listening on "));
-        if let (Some(tcp), Some(http)) = (tcp, http) {
-            return Ok((tcp, http));
+        https = https.or_else(|| address(" HTTPS: listening on "));
+        if let (Some(tcp), Some(http)) = (tcp, http)
+            && is_secure == https.is_some()
+        {
+            return Ok((tcp, http, https));
         }
         if let Some((_, text)) = line.split_once(" FATAL: ") {
             text.trim_end().clone_into(&mut fatal);

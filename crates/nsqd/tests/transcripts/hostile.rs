@@ -2,19 +2,7 @@
 
 use std::thread;
 
-use crate::support::{Client, Daemon, publish};
-
-/// Bytes without a pattern, the same for the same seed.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_be_bytes()
-    };
-    (0..length.div_ceil(8)).flat_map(|_| next()).take(length).collect()
-}
+use crate::support::{Client, Daemon, noise, publish};
 
 /// Input of a hostile client behind the magic.
 fn attacks() -> Vec<Vec<u8>> {

@@ -2,24 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Daemon, Frame, identify};
+use crate::support::{Daemon, Frame, identify};
 
 const DEFAULT_ANSWER: &str = r#"{"max_rdy_count":2500,"version":"1.3.0","max_msg_timeout":900000,"msg_timeout":60000,"tls_v1":false,"deflate":false,"deflate_level":6,"max_deflate_level":6,"snappy":false,"sample_rate":0,"auth_required":false,"output_buffer_size":16384,"output_buffer_timeout":250}"#;
-
-#[track_caller]
-fn negotiate(client: &mut Client, request: &str) -> String {
-    let request = format!(r#"{{"feature_negotiation":true,{}"#, &request[1..]);
-    client.send(identify(request.replace(",}", "}")));
-    let frame = client.next_frame().expect("an answer");
-    assert_eq!(frame.kind, 0, "{frame:?}");
-    String::from_utf8(frame.data).expect("JSON")
-}
 
 #[test]
 fn the_answer_is_exactly_this() {
     let daemon = Daemon::start(&[]);
     let mut client = daemon.client();
-    assert_eq!(negotiate(&mut client, "{}"), DEFAULT_ANSWER);
+    assert_eq!(client.negotiate("{}"), DEFAULT_ANSWER);
 }
 
 #[test]
@@ -31,13 +22,13 @@ fn the_answer_shows_the_limits_of_the_daemon() {
         "--output-buffer-timeout=100ms",
     ]);
     let expected = r#"{"max_rdy_count":7,"version":"1.3.0","max_msg_timeout":90000,"msg_timeout":30000,"tls_v1":false,"deflate":false,"deflate_level":6,"max_deflate_level":6,"snappy":false,"sample_rate":0,"auth_required":false,"output_buffer_size":16384,"output_buffer_timeout":100}"#;
-    assert_eq!(negotiate(&mut daemon.client(), "{}"), expected);
+    assert_eq!(daemon.client().negotiate("{}"), expected);
 }
 
 /// Fields of the answer, `null` for those that do not matter.
 #[track_caller]
 fn check_answer(daemon: &Daemon, request: &str, expected: &Value) {
-    let answer = negotiate(&mut daemon.client(), request);
+    let answer = daemon.client().negotiate(request);
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
     for (key, value) in expected.as_object().expect("an object") {
         assert_eq!(&answer[key], value, "{key} for {request}");
@@ -90,7 +81,7 @@ fn compression_that_is_switched_off_is_not_granted() {
         [r#"{"snappy":true}"#, r#"{"deflate":true}"#, r#"{"snappy":true,"deflate":true}"#]
     {
         let mut client = daemon.client();
-        assert_eq!(negotiate(&mut client, request), DEFAULT_ANSWER);
+        assert_eq!(client.negotiate(request), DEFAULT_ANSWER);
         // The connection goes on as it is, without another OK.
         client.subscribe("t", "c");
     }
@@ -232,12 +223,12 @@ fn identify_again_keeps_what_is_not_mentioned() {
         .replace("\"msg_timeout\":60000", "\"msg_timeout\":5000")
         .replace("\"output_buffer_size\":16384", "\"output_buffer_size\":64")
         .replace("\"sample_rate\":0", "\"sample_rate\":5");
-    assert_eq!(negotiate(&mut client, first), expected);
+    assert_eq!(client.negotiate(first), expected);
     // 0 means "as it was" for all but the sample rate, for which it is a value.
     let expected = expected.replace("\"sample_rate\":5", "\"sample_rate\":0");
-    assert_eq!(negotiate(&mut client, "{}"), expected);
+    assert_eq!(client.negotiate("{}"), expected);
     let expected = expected.replace("\"msg_timeout\":5000", "\"msg_timeout\":7000");
-    assert_eq!(negotiate(&mut client, r#"{"msg_timeout":7000}"#), expected);
+    assert_eq!(client.negotiate(r#"{"msg_timeout":7000}"#), expected);
     client.subscribe("t", "c");
 }
 

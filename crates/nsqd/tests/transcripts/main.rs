@@ -7,7 +7,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod auth;
+mod auth_query;
 mod channels;
+mod compression;
+mod compression_abuse;
 mod config;
 mod connection;
 mod consume;
@@ -19,6 +23,7 @@ mod hostile;
 mod http_administer;
 mod http_publish;
 mod http_rules;
+mod https;
 mod identify;
 mod latency;
 mod limits;
@@ -32,5 +37,7 @@ mod stats;
 mod stats_text;
 mod statsd;
 mod timeouts;
+mod tls;
+mod tls_policy;
 mod topics;
 mod topology;
