@@ -35,6 +35,8 @@ pub struct CrashPlan {
     pub messages: usize,
     /// `--max-bytes-per-file`.
     pub max_bytes_per_file: u64,
+    /// How many segment files may be left at the end: until then it is waited.
+    pub segments_max: usize,
 }
 
 /// What came of it.
@@ -96,7 +98,7 @@ pub fn crash(plan: &CrashPlan) -> Result<Outcome> {
     let program = start(plan, &mut outcome)?;
     ledger.open_first_channel("unread", "first");
     outcome.missing = drain(program.addresses, &ledger, PATIENCE);
-    outcome.segments = settled_segments(&plan.data_path);
+    outcome.segments = settled_segments(&plan.data_path, plan.segments_max);
     outcome.said.extend(program.kill());
     outcome.faults = ledger.faults();
     outcome.totals = ledger.totals();
@@ -131,18 +133,15 @@ fn start(plan: &CrashPlan, outcome: &mut Outcome) -> Result<Program> {
 }
 
 /// How many segment files there are, once the daemon has given back what it can.
-fn settled_segments(data_path: &Path) -> usize {
+fn settled_segments(data_path: &Path, wanted: usize) -> usize {
     let deadline = Instant::now() + PATIENCE;
-    let mut last = (Instant::now(), segment_files(data_path));
-    // Segments go one after the other; a while without change is the end of it.
-    while last.0.elapsed() < Duration::from_secs(1) && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(50));
-        let now = segment_files(data_path);
-        if now != last.1 {
-            last = (Instant::now(), now);
+    loop {
+        let found = segment_files(data_path);
+        if found <= wanted || Instant::now() > deadline {
+            return found;
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
-    last.1
 }
 
 /// How many segment files all topics of a data directory have.

@@ -25,6 +25,9 @@ struct Arguments {
     /// The daemon's flag of that name: small, so that segments come and go.
     #[arg(long, default_value_t = 100_000)]
     max_bytes_per_file: u64,
+    /// How many segment files may be left at the end.
+    #[arg(long, default_value_t = 9)]
+    segments_max: usize,
 }
 
 fn main() -> Result<ExitCode> {
@@ -37,6 +40,7 @@ fn main() -> Result<ExitCode> {
         seed: arguments.seed,
         messages: arguments.messages,
         max_bytes_per_file: arguments.max_bytes_per_file,
+        segments_max: arguments.segments_max,
     })?;
     print!("{outcome}");
     Ok(if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
