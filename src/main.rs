@@ -1,5 +1,6 @@
 //! NSQ in one binary: start a daemon with no configuration, measure one.
 
+mod throw_away;
 mod up;
 
 use std::process::ExitCode;

@@ -10,6 +10,8 @@ use clap::Args;
 use nsq_app::{LogLevel, Logger, Shutdown, Signals};
 use tokio::task::JoinSet;
 
+use crate::throw_away::ThrowAway;
+
 /// How far apart the ports of two nsqd nodes are.
 const PORT_STEP: u16 = 100;
 /// More nodes would need ports beyond the largest.
@@ -36,6 +38,12 @@ pub(crate) struct UpArgs {
     /// Address of nsqlookupd for consumers
     #[arg(long, default_value = "127.0.0.1:4161")]
     lookupd_http_address: String,
+    /// Offer TLS to clients of nsqd, with certificates made for this run
+    #[arg(long)]
+    tls: bool,
+    /// Address of the first nsqd for HTTPS clients, with --tls
+    #[arg(long, default_value = "127.0.0.1:4152")]
+    https_address: String,
     /// debug, info, warn, error or fatal
     #[arg(long, default_value = "warn")]
     log_level: LogLevel,
@@ -63,6 +71,7 @@ pub(crate) fn run(arguments: UpArgs) -> anyhow::Result<()> {
 struct Cluster {
     lookupd: nsqlookupd::Server,
     nodes: Vec<nsqd::Server>,
+    tls: Option<ThrowAway>,
 }
 
 impl Cluster {
@@ -75,13 +84,17 @@ impl Cluster {
         };
         let log = Logger::to_stderr(&lookupd.log_prefix, arguments.log_level);
         let lookupd = nsqlookupd::Server::start(lookupd, log).await?;
+        let tls = match arguments.tls {
+            true => Some(certificates(arguments)?),
+            false => None,
+        };
         let mut nodes = Vec::new();
         for index in 0..arguments.nodes {
-            let options = node_options(arguments, index, &lookupd.tcp_address())?;
+            let options = node_options(arguments, index, &lookupd.tcp_address(), tls.as_ref())?;
             let log = Logger::to_stderr(&options.log_prefix, arguments.log_level);
             nodes.push(nsqd::Server::start(options, log).await?);
         }
-        Ok(Self { lookupd, nodes })
+        Ok(Self { lookupd, nodes, tls })
     }
 
     /// Serves until `shutdown` begins or something fails. nsqlookupd stops last, so that no nsqd
@@ -109,7 +122,11 @@ impl Cluster {
         let mut text = "nsq is running. Ctrl-C stops it.\n\n".to_owned();
         for node in &self.nodes {
             let http = node.http_address().unwrap_or_else(|| "off".to_owned());
-            writeln!(text, "  nsqd        TCP {}   HTTP {http}", node.tcp_address())?;
+            write!(text, "  nsqd        TCP {}   HTTP {http}", node.tcp_address())?;
+            if let Some(https) = node.https_address() {
+                write!(text, "   HTTPS {https}")?;
+            }
+            writeln!(text)?;
         }
         let (tcp, http) = (self.lookupd.tcp_address(), self.lookupd.http_address());
         writeln!(text, "  nsqlookupd  TCP {tcp}   HTTP {http}")?;
@@ -126,6 +143,15 @@ impl Cluster {
              \x20 nsq bench e2e --address {tcp} --batch 200 --depth 4 --duration 5s\n",
             data_path.display()
         )?;
+        if let (Some(tls), Some(https)) = (&self.tls, first.https_address()) {
+            let authority = tls.authority.display();
+            write!(
+                text,
+                "\nTLS is offered on the TCP port and spoken on the HTTPS port. Clients have to \
+                 trust\n{authority}, which is made anew at each start:\n\n\
+                 \x20 curl --cacert {authority} -d 'hello' 'https://{https}/pub?topic=test'\n"
+            )?;
+        }
         let mut out = std::io::stdout().lock();
         writeln!(out, "{text}")?;
         out.flush()?;
@@ -134,7 +160,12 @@ impl Cluster {
 }
 
 /// The options of one node. A single one has the data directory for itself.
-fn node_options(arguments: &UpArgs, index: u16, lookupd: &str) -> anyhow::Result<nsqd::Options> {
+fn node_options(
+    arguments: &UpArgs,
+    index: u16,
+    lookupd: &str,
+    tls: Option<&ThrowAway>,
+) -> anyhow::Result<nsqd::Options> {
     let defaults = nsqd::Options::default();
     let data_path = match arguments.nodes {
         1 => arguments.data_path.clone(),
@@ -144,9 +175,12 @@ fn node_options(arguments: &UpArgs, index: u16, lookupd: &str) -> anyhow::Result
         format!("cannot create {}; choose another place with --data-path", data_path.display())
     })?;
     Ok(nsqd::Options {
-        data_path: data_path.to_string_lossy().into_owned(),
+        data_path: text_of(&data_path),
         tcp_address: moved(&arguments.tcp_address, index)?,
         http_address: moved(&arguments.http_address, index)?,
+        https_address: moved(&arguments.https_address, index)?,
+        tls_cert: tls.map_or_else(String::new, |tls| text_of(&tls.certificate)),
+        tls_key: tls.map_or_else(String::new, |tls| text_of(&tls.key)),
         broadcast_address: reachable(&arguments.tcp_address),
         nsqlookupd_tcp_addresses: vec![local(lookupd)],
         node_id: (defaults.node_id + i64::from(index)) % 1024,
@@ -158,9 +192,32 @@ fn node_options(arguments: &UpArgs, index: u16, lookupd: &str) -> anyhow::Result
     })
 }
 
-/// The address of the node `index`; port 0 stays, which is any free one.
+/// Certificates for all names under which a node can be reached.
+fn certificates(arguments: &UpArgs) -> anyhow::Result<ThrowAway> {
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    names.push(nsq_app::host::name());
+    names.push(reachable(&arguments.tcp_address));
+    names.push(reachable(&arguments.https_address));
+    names.sort_unstable();
+    names.dedup();
+    // What is no name, as the path of a unix socket, cannot be in a certificate.
+    names.retain(|name| !name.is_empty() && !name.contains('/'));
+    ThrowAway::create(&arguments.data_path.join("tls"), &names)
+}
+
+fn text_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// The address of the node `index`; port 0 stays, which is any free one. Paths of unix sockets get
+/// its number.
 fn moved(address: &str, index: u16) -> anyhow::Result<String> {
-    let Some((host, port)) = address.rsplit_once(':') else { return Ok(address.to_owned()) };
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return Ok(match index {
+            0 => address.to_owned(),
+            _ => format!("{address}-{}", index + 1),
+        });
+    };
     let port: u16 = port.parse().with_context(|| format!("{address} has no port"))?;
     let moved = if port == 0 { Some(0) } else { port.checked_add(index * PORT_STEP) };
     ensure!(moved.is_some(), "there is no port {index} x {PORT_STEP} above that of {address}");
@@ -201,6 +258,8 @@ mod tests {
             ("127.0.0.1:0", 5, Some("127.0.0.1:0")),
             ("127.0.0.1:65500", 1, None),
             ("127.0.0.1:x", 1, None),
+            ("/run/nsqd.sock", 0, Some("/run/nsqd.sock")),
+            ("/run/nsqd.sock", 1, Some("/run/nsqd.sock-2")),
         ] {
             assert_eq!(moved(address, index).ok().as_deref(), expected, "{address} {index}");
         }
