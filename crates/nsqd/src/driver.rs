@@ -207,8 +207,8 @@ impl Driver {
             let mut eof = false;
             if event.readable {
                 eof = match self.read(at_least).await {
-                    // What was compressed cannot be read on; what came before it counts.
-                    Err(End::Io(error)) if error.kind() == io::ErrorKind::InvalidData => true,
+                    // TLS or compression cannot be read on; what came before counts.
+                    Err(End::Io(error)) if is_end_of_layer(&error) => true,
                     read => read? == Some(0),
                 };
             }
@@ -464,6 +464,11 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Whether it is not the connection that broke, but what was agreed to be put around its bytes.
+fn is_end_of_layer(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 /// Encodes a run of messages; returns how many.

@@ -144,7 +144,10 @@ impl Server {
         background.spawn(Arc::clone(&node).keep_metadata());
         background.spawn(statsd::push_all(Arc::clone(&node), ports.http));
         let mut serving = JoinSet::new();
-        for (name, listener, door) in doors(&node, http, https) {
+        let doors = doors(&node, http, https);
+        // They share the files that there are for requests.
+        let most = node.handles.http / doors.len().max(1);
+        for (name, listener, door) in doors {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
             let is_plain = matches!(door, Door::Plain);
             let router = Router::new(state, node.log.clone(), http::routes());
@@ -153,7 +156,7 @@ impl Server {
                 TlsRequired::Yes if is_plain => router.closed(http::tls_required(ports.https)),
                 _ => router,
             };
-            let (shutdown, most) = (shutdown.clone(), node.handles.http);
+            let shutdown = shutdown.clone();
             serving.spawn(serve(name, (listener, door), Arc::new(router), shutdown, most));
         }
         serve_tcp(&node, tcp, &shutdown).await;
@@ -221,7 +224,7 @@ async fn serve_tcp(node: &Arc<Node>, listener: Listener, shutdown: &Shutdown) {
 }
 
 fn newcomer(node: &Node, peer: Peer) -> Client {
-    let name = peer.ip().map_or_else(|| peer.to_string(), |ip| ip.to_string());
+    let name = peer.ip().map_or_else(String::new, |ip| ip.to_string());
     let settings = ClientSettings::new(&name, &node.identify_limits);
     Client::new(peer, node.clock.wall_ns() / 1_000_000_000, settings)
 }
