@@ -27,8 +27,10 @@ struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Somebody may have removed it already, and nobody is left to tell otherwise.
-        if std::fs::remove_file(&self.0).is_err() {}
+        match std::fs::remove_file(&self.0) {
+            // Somebody may have removed it already, and nobody is left to tell otherwise.
+            Ok(()) | Err(_) => {}
+        }
     }
 }
 
