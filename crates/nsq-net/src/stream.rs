@@ -56,6 +56,9 @@ struct Coded {
     has_more: bool,
     /// The last byte of the stream has come.
     has_ended: bool,
+    /// What came could not be decoded. What still comes is thrown away: it is only read so that it
+    /// cannot destroy what was written.
+    is_broken: bool,
     /// Encoded bytes to be written, from `written` on.
     output: Vec<u8>,
     written: usize,
@@ -125,6 +128,7 @@ impl Stream {
             input: BytesMut::from(ahead),
             has_more: !ahead.is_empty(),
             has_ended: false,
+            is_broken: false,
             output: Vec::new(),
             written: 0,
         }));
@@ -278,7 +282,14 @@ impl Coded {
             if self.has_ended {
                 return Poll::Ready(Ok(0));
             }
-            let decoded = self.codec.decode(&mut self.input, buffer, limit)?;
+            if self.is_broken {
+                self.input.clear();
+                self.input.reserve(CODED_READ_BYTES);
+                return transport.poll_read(context, &mut self.input);
+            }
+            let decoded = self.codec.decode(&mut self.input, buffer, limit);
+            self.is_broken = decoded.is_err();
+            let decoded = decoded?;
             self.has_more = decoded == Decoded::More;
             self.has_ended = decoded == Decoded::End;
             if self.input.is_empty() {
