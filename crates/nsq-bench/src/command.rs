@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::wishes::Wishes;
+
 /// First bytes of every connection: protocol version 2.
 pub(crate) const MAGIC: &[u8; 4] = b"  V2";
 /// The answer to a heartbeat.
@@ -25,6 +27,8 @@ pub(crate) struct Identify {
     pub(crate) output_buffer_timeout: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) msg_timeout: Option<i64>,
+    #[serde(flatten)]
+    pub(crate) wishes: Option<Wishes>,
 }
 
 impl Identify {

@@ -1,13 +1,19 @@
 //! `Connection`: a blocking protocol connection to the daemon under test.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::command::{self, Identify};
 use crate::frame_buffer::{Frame, FrameBuffer};
+use crate::layered::{IncomingLayers, OutgoingLayers};
+use crate::layers::Layers;
+use crate::packer::{Packer, Unpacker};
+use crate::publish_block::PublishBlock;
+use crate::socket::{is_temporary, write_all};
+use crate::tls::TlsSession;
 use crate::transport::Transport;
 
 /// How long a read or write blocks before the caller may look whether to stop.
@@ -47,23 +53,59 @@ pub(crate) enum Event<'a> {
 pub(crate) struct Connection {
     stream: TcpStream,
     frames: FrameBuffer,
+    /// What bytes go through on their way; none between commands and socket when plain.
+    outgoing: Option<Box<OutgoingLayers>>,
+    incoming: Option<Box<IncomingLayers>>,
     patience: Duration,
 }
 
+/// The writing half of a connection, for a caller that writes and reads on different threads.
+pub(crate) struct CommandWriter {
+    stream: TcpStream,
+    layers: Option<Box<OutgoingLayers>>,
+    patience: Duration,
+}
+
+impl CommandWriter {
+    /// Writes all of `bytes`, or fails when nothing could be written for the patience.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.layers {
+            None => write_all(&self.stream, bytes, self.patience)?,
+            Some(layers) => layers.send(&self.stream, bytes, self.patience)?,
+        }
+        Ok(())
+    }
+}
+
 impl Connection {
-    /// Connects and identifies. `patience` bounds every later wait without progress.
+    /// Connects, identifies and puts the layers in place.
+    ///
+    /// `patience` bounds every later wait without progress.
     pub(crate) fn open(
         address: &str,
         identify: &Identify,
+        layers: &Layers,
         buffer_bytes: usize,
         patience: Duration,
     ) -> Result<Self> {
         let frames = FrameBuffer::new(Transport::Tcp, buffer_bytes);
         let mut connection = Self::connect(address, frames, patience)?;
         let mut hello = command::MAGIC.to_vec();
-        hello.extend_from_slice(&command::identify(identify));
+        let wishes = layers.wishes();
+        let identify = Identify { wishes: wishes.clone(), ..identify.clone() };
+        hello.extend_from_slice(&command::identify(&identify));
         connection.send(&hello)?;
-        connection.await_ok().context("IDENTIFY")?;
+        let Some(wishes) = wishes else {
+            connection.await_ok().context("IDENTIFY")?;
+            return Ok(connection);
+        };
+        let answer = connection.await_answer(|event| match event {
+            Event::Response(answer) => wishes.check(answer),
+            Event::Ok => wishes.check(b"OK"),
+            other => bail!("unexpected {other:?} instead of the negotiated features"),
+        });
+        answer.context("IDENTIFY")?;
+        connection.put_in_place(layers, address)?;
         Ok(connection)
     }
 
@@ -81,7 +123,38 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
-        Ok(Self { stream, frames, patience })
+        Ok(Self { stream, frames, outgoing: None, incoming: None, patience })
+    }
+
+    /// nsqd confirms each layer with an `OK` that is the first thing inside of it.
+    fn put_in_place(&mut self, layers: &Layers, address: &str) -> Result<()> {
+        let mut outgoing = OutgoingLayers::default();
+        if let Some(config) = &layers.tls {
+            ensure!(self.frames.take_rest().is_empty(), "nsqd did not wait for the handshake");
+            let session = TlsSession::open(config, &self.stream, address, self.patience)
+                .context("TLS handshake")?;
+            outgoing.tls = Some(session);
+        }
+        let mut incoming = Box::new(IncomingLayers::new(outgoing.tls.clone()));
+        if layers.tls.is_some() {
+            self.incoming = Some(incoming);
+            self.await_ok().context("inside of TLS")?;
+            incoming = self.incoming.take().context("it was put there")?;
+        }
+        let mut preamble: &[u8] = b"";
+        if let Some(compression) = layers.compression {
+            incoming.add_unpacker(Unpacker::new(compression), &self.frames.take_rest());
+            let packer = Packer::new(compression);
+            preamble = packer.preamble();
+            outgoing.packer = Some(packer);
+        }
+        self.incoming = Some(incoming);
+        if layers.compression.is_some() {
+            self.await_ok().context("inside of the compression")?;
+        }
+        outgoing.send_packed(&self.stream, preamble, self.patience)?;
+        self.outgoing = Some(Box::new(outgoing));
+        Ok(())
     }
 
     /// Subscribes to a channel; the ready count stays 0.
@@ -92,29 +165,42 @@ impl Connection {
 
     /// Writes all of `bytes`, or fails when nothing could be written for the patience.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut rest = bytes;
-        let mut stuck_since: Option<Instant> = None;
-        while !rest.is_empty() {
-            match self.stream.write(rest) {
-                Ok(count) => {
-                    rest = rest.get(count..).unwrap_or_default();
-                    stuck_since = None;
-                }
-                Err(error) if is_temporary(&error) => {
-                    let since = *stuck_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > self.patience {
-                        bail!("nsqd took no bytes for {:?}", self.patience);
-                    }
-                }
-                Err(error) => return Err(self.reason_of(error)),
-            }
+        let sent = match &mut self.outgoing {
+            None => write_all(&self.stream, bytes, self.patience),
+            Some(layers) => layers.send(&self.stream, bytes, self.patience),
+        };
+        sent.map_err(|error| self.reason_of(error))
+    }
+
+    /// Compresses blocks that will be written again and again with
+    /// [`send_packed`](Self::send_packed); false when the connection has no compression.
+    pub(crate) fn pack_ahead<'a>(
+        &mut self,
+        mut blocks: impl Iterator<Item = &'a mut PublishBlock>,
+    ) -> bool {
+        match &mut self.outgoing {
+            None => false,
+            Some(layers) => blocks.all(|block| layers.pack_ahead(block)),
         }
-        Ok(())
+    }
+
+    /// Like [`send`](Self::send), for bytes that were compressed ahead.
+    pub(crate) fn send_packed(&mut self, bytes: &[u8]) -> Result<()> {
+        let sent = match &self.outgoing {
+            None => write_all(&self.stream, bytes, self.patience),
+            Some(layers) => layers.send_packed(&self.stream, bytes, self.patience),
+        };
+        sent.map_err(|error| self.reason_of(error))
     }
 
     /// Reads once, for at most a tick.
     pub(crate) fn receive(&mut self) -> Result<Received> {
-        match self.stream.read(self.frames.space()) {
+        let space = self.frames.space();
+        let count = match &mut self.incoming {
+            None => self.stream.read(space),
+            Some(layers) => layers.receive(&self.stream, space),
+        };
+        match count {
             Ok(0) => Ok(Received::End),
             Ok(count) => {
                 self.frames.filled(count);
@@ -132,6 +218,9 @@ impl Connection {
 
     /// Says that no more commands will come; the daemon's frames can still be read.
     pub(crate) fn finish_sending(&mut self) -> Result<()> {
+        if let Some(layers) = &self.outgoing {
+            layers.finish_sending(&self.stream, self.patience)?;
+        }
         match self.stream.shutdown(std::net::Shutdown::Write) {
             Err(error) if error.kind() != ErrorKind::NotConnected => Err(error.into()),
             _ => Ok(()),
@@ -143,16 +232,20 @@ impl Connection {
         Ok(self.stream.set_nonblocking(true)?)
     }
 
-    /// A second handle for writing, for a caller that writes and reads on different threads.
-    pub(crate) fn writer(&self) -> Result<TcpStream> {
-        let writer = self.stream.try_clone()?;
-        writer.set_write_timeout(Some(self.patience))?;
-        Ok(writer)
+    /// Splits off the writing half; what is left of the connection must only be read from.
+    pub(crate) fn writer(&mut self) -> Result<CommandWriter> {
+        let stream = self.stream.try_clone()?;
+        Ok(CommandWriter { stream, layers: self.outgoing.take(), patience: self.patience })
     }
 
     /// The socket, to wait for bytes on several connections at once.
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
+    }
+
+    /// Whether bytes may be at hand that waiting for the socket would not notice.
+    pub(crate) fn has_more(&self) -> bool {
+        self.incoming.as_ref().is_some_and(|layers| layers.has_more())
     }
 
     /// How long a wait without progress may last.
@@ -161,13 +254,18 @@ impl Connection {
     }
 
     fn await_ok(&mut self) -> Result<()> {
+        self.await_answer(|event| match event {
+            Event::Ok => Ok(()),
+            other => bail!("unexpected {other:?} instead of OK"),
+        })
+    }
+
+    fn await_answer(&mut self, take: impl FnOnce(Event<'_>) -> Result<()>) -> Result<()> {
         let deadline = Instant::now() + self.patience;
         loop {
             while let Some(event) = self.next_event()? {
-                match event {
-                    Event::Ok => return Ok(()),
-                    Event::Heartbeat => {}
-                    other => bail!("unexpected {other:?} instead of OK"),
+                if event != Event::Heartbeat {
+                    return take(event);
                 }
             }
             if self.receive()? == Received::End {
@@ -220,8 +318,4 @@ pub(crate) fn connect(address: &str) -> Result<TcpStream> {
         }
     }
     Err(last_error)
-}
-
-fn is_temporary(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -81,6 +81,13 @@ impl FrameBuffer {
         self.end = (self.end + count).min(self.bytes.len());
     }
 
+    /// Takes what is behind the frames taken so far: bytes of a layer that begins there.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        let rest = self.bytes[self.start..self.end].to_vec();
+        (self.start, self.end, self.wanted) = (0, 0, 0);
+        rest
+    }
+
     /// Takes the next whole frame, or `None` when more bytes must be read first.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame<'_>>, MalformedFrame> {
         match self.transport {

@@ -5,6 +5,9 @@
 //! daemon: publish commands are encoded once and written again and again, frames are looked at
 //! where a large read has put them, and finishing a message copies its id and nothing else.
 //!
+//! Connections can be encrypted and compressed. Publish commands are compressed once as well, if
+//! they stay as they are; encrypting, and all of the consuming side, is work for every message.
+//!
 //! With the daemon's process id (`--pid`) a report says what a message costs the daemon; what it
 //! costs the load is always said, so that one can see which of the two was measured.
 
@@ -12,6 +15,7 @@ mod command;
 mod connection;
 mod consumer;
 mod consumer_group;
+mod content;
 mod crew;
 mod descriptors;
 mod finish_block;
@@ -20,9 +24,12 @@ mod http;
 mod http_head;
 mod idle_connections;
 mod latency_book;
+mod layered;
+mod layers;
 mod ledger;
 mod load;
 mod lookup_node;
+mod packer;
 mod process_usage;
 mod progress;
 mod publish_block;
@@ -33,11 +40,15 @@ mod readiness;
 mod report;
 mod scenario;
 mod settings;
+mod snappy;
 mod snapshot;
+mod socket;
 mod stamp;
 mod tally;
 mod throttle;
+mod tls;
 mod transport;
+mod wishes;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::consumer::{Consumer, FinishFailures};
 use crate::consumer_group::ConsumerGroup;
 use crate::crew::Crew;
+use crate::layers::Layers;
 use crate::ledger::{Ledger, LedgerCounts};
 use crate::progress::Progress;
 use crate::publish_block::PublishShape;
@@ -65,6 +66,7 @@ pub(crate) enum Goal {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadPlan {
     pub(crate) common: CommonArgs,
+    pub(crate) layers: Layers,
     pub(crate) topic: String,
     pub(crate) publish: Option<PublishSide>,
     pub(crate) consume: Option<ConsumeSide>,
@@ -186,6 +188,7 @@ impl Load {
                 let mut connection = Connection::open(
                     &common.address,
                     &side.args.identify(),
+                    &self.plan.layers,
                     CONSUMER_BUFFER_BYTES,
                     common.timeout,
                 )?;
@@ -214,7 +217,7 @@ impl Load {
         throttle: Option<Arc<Throttle>>,
     ) -> Result<()> {
         let Some(side) = &self.plan.publish else { return Ok(()) };
-        let connection = open_publisher(&self.plan.common, side.transport)?;
+        let connection = open_publisher(&self.plan, side.transport)?;
         let plan = PublisherPlan {
             shape: PublishShape {
                 transport: side.transport,
@@ -222,6 +225,8 @@ impl Load {
                 body_bytes: usize::try_from(side.args.size)?,
                 batch: side.args.batch as usize,
                 defer_ms: side.defer_ms,
+                content: side.args.content,
+                seed: index as u64,
             },
             depth: side.args.depth as usize,
             quota: side
@@ -348,10 +353,14 @@ impl Watch {
     }
 }
 
-fn open_publisher(common: &CommonArgs, transport: Transport) -> Result<Connection> {
+fn open_publisher(plan: &LoadPlan, transport: Transport) -> Result<Connection> {
+    let common = &plan.common;
     let (size, patience) = (PUBLISHER_BUFFER_BYTES, common.timeout);
     match transport {
-        Transport::Tcp => Connection::open(&common.address, &Identify::new(), size, patience),
+        Transport::Tcp => {
+            let identify = Identify::new();
+            Connection::open(&common.address, &identify, &plan.layers, size, patience)
+        }
         Transport::Http => {
             let address = common.http_address.as_deref().context("--http-address is needed")?;
             Connection::open_http(address, size, patience)

@@ -14,11 +14,17 @@
 //! POST /mpub?topic=<topic>&binary=true | head | u32 count | (u32 size | body) × count
 //! ```
 //!
-//! All commands of a block are alike, so any number of them is a prefix of the block.
+//! With the same content in every message any number of commands is a prefix of the block, and the
+//! next write starts there again. With other content in each, writes go round the block: nsqd would
+//! find the same few messages in the history of its compressors otherwise.
+
+use std::ops::Range;
 
 use anyhow::{Result, ensure};
 
+use crate::content::{Content, ContentSource};
 use crate::http::escaped;
+use crate::packer::Packer;
 use crate::stamp::{STAMP_BYTES, Stamp};
 use crate::transport::Transport;
 
@@ -38,13 +44,22 @@ pub(crate) struct PublishShape {
     pub(crate) batch: usize,
     /// Deferral, which makes the command a DPUB; only with a batch of 1.
     pub(crate) defer_ms: Option<u64>,
+    pub(crate) content: Content,
+    /// Other seeds give other content.
+    pub(crate) seed: u64,
 }
 
-/// Identical publish commands in one buffer.
+/// Publish commands of the same shape in one buffer.
 pub(crate) struct PublishBlock {
     bytes: Vec<u8>,
+    /// Length of a command that is not packed.
     command_bytes: usize,
     commands: usize,
+    /// Where packed commands begin, and the end: their lengths differ.
+    packed_bounds: Option<Vec<usize>>,
+    goes_round: bool,
+    /// The command to go on with.
+    next: usize,
     first_body: usize,
     body_bytes: usize,
     body_stride: usize,
@@ -53,6 +68,8 @@ pub(crate) struct PublishBlock {
 
 impl PublishBlock {
     /// Encodes up to `max_commands` commands, fewer when they would not fit in the cache.
+    ///
+    /// A block that goes round is filled, whatever `max_commands` says.
     pub(crate) fn encode(shape: &PublishShape, max_commands: usize) -> Result<Self> {
         ensure!(shape.batch >= 1 && shape.body_bytes >= 1, "batch and size must be at least 1");
         ensure!(shape.defer_ms.is_none() || shape.batch == 1, "deferred publishes have no batch");
@@ -72,32 +89,69 @@ impl PublishBlock {
             }
             command.extend_from_slice(&u32::try_from(shape.batch)?.to_be_bytes());
         }
-        let first_body = command.len() + size_prefix.len();
-        for _ in 0..shape.batch {
-            command.extend_from_slice(size_prefix);
-            command.extend((b'a'..=b'z').cycle().take(shape.body_bytes));
+        let head = command;
+        let body_stride = size_prefix.len() + shape.body_bytes;
+        let command_bytes = head.len() + shape.batch * body_stride;
+        let goes_round = shape.content != Content::Alphabet;
+        let wanted = if goes_round { usize::MAX } else { max_commands.max(1) };
+        let commands = (PREFERRED_BLOCK_BYTES / command_bytes).clamp(1, wanted);
+
+        let mut source = ContentSource::new(shape.content, shape.seed);
+        let mut bytes = Vec::with_capacity(commands * command_bytes);
+        for _ in 0..commands {
+            bytes.extend_from_slice(&head);
+            for _ in 0..shape.batch {
+                bytes.extend_from_slice(size_prefix);
+                source.append_body(&mut bytes, shape.body_bytes);
+            }
         }
-        let commands = (PREFERRED_BLOCK_BYTES / command.len()).clamp(1, max_commands.max(1));
         Ok(Self {
-            bytes: command.repeat(commands),
-            command_bytes: command.len(),
+            bytes,
+            command_bytes,
             commands,
-            first_body,
+            packed_bounds: None,
+            goes_round,
+            next: 0,
+            first_body: head.len() + size_prefix.len(),
             body_bytes: shape.body_bytes,
-            body_stride: shape.body_bytes + size_prefix.len(),
+            body_stride,
             batch: shape.batch,
         })
     }
 
-    /// Writes consecutive stamps, from `first` on, into the messages of the first `commands`.
+    /// Compresses each command by itself, as clients do that write one after the other.
+    ///
+    /// The messages can be reached no more.
+    pub(crate) fn pack(&mut self, packer: &mut Packer) {
+        let mut packed = Vec::with_capacity(self.bytes.len());
+        let mut bounds = vec![0];
+        for command in self.bytes.chunks_exact(self.command_bytes) {
+            packer.pack(command, &mut packed);
+            bounds.push(packed.len());
+        }
+        self.bytes = packed;
+        self.packed_bounds = Some(bounds);
+    }
+
+    /// Takes the commands to send next, at most `max_commands` of them.
+    pub(crate) fn take(&mut self, max_commands: usize) -> Range<usize> {
+        let end = self.next.saturating_add(max_commands).min(self.commands);
+        let taken = self.next..end;
+        self.next = if self.goes_round && end < self.commands { end } else { 0 };
+        taken
+    }
+
+    /// Writes consecutive stamps, from `first` on, into the messages of these commands.
     ///
     /// Bodies shorter than a stamp are left alone.
-    pub(crate) fn stamp(&mut self, commands: usize, first: Stamp) {
+    pub(crate) fn stamp(&mut self, commands: Range<usize>, first: Stamp) {
+        debug_assert!(self.packed_bounds.is_none(), "packed messages cannot be changed");
         let mut stamp = first;
         if self.body_bytes < STAMP_BYTES {
             return;
         }
-        for command in self.bytes.chunks_exact_mut(self.command_bytes).take(commands) {
+        let all = self.bytes.chunks_exact_mut(self.command_bytes);
+        for command in all.skip(commands.start).take(commands.len()) {
             for message in 0..self.batch {
                 let body = self.first_body + message * self.body_stride;
                 stamp.write(&mut command[body..body + STAMP_BYTES]);
@@ -106,9 +160,9 @@ impl PublishBlock {
         }
     }
 
-    /// The first `commands` commands as they go on the wire, at most the whole block.
-    pub(crate) fn prefix(&self, commands: usize) -> &[u8] {
-        &self.bytes[..commands.min(self.commands) * self.command_bytes]
+    /// These commands as they go on the wire.
+    pub(crate) fn wire(&self, commands: Range<usize>) -> &[u8] {
+        &self.bytes[self.start_of(commands.start)..self.start_of(commands.end)]
     }
 
     /// The body of the first message, for a caller with stamps of its own.
@@ -117,14 +171,16 @@ impl PublishBlock {
         &mut self.bytes[self.first_body..end]
     }
 
-    /// How many commands the block holds.
-    pub(crate) fn commands(&self) -> usize {
-        self.commands
-    }
-
     /// Messages in each command.
     pub(crate) fn batch(&self) -> usize {
         self.batch
+    }
+
+    fn start_of(&self, command: usize) -> usize {
+        match &self.packed_bounds {
+            None => command * self.command_bytes,
+            Some(bounds) => bounds[command],
+        }
     }
 }
 
@@ -152,10 +208,13 @@ fn request_head(shape: &PublishShape, bulk_bytes: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packer::{Compression, Unpacker};
 
     fn shape(body_bytes: usize, batch: usize, defer_ms: Option<u64>) -> PublishShape {
         let topic = "x".to_owned();
-        PublishShape { transport: Transport::Tcp, topic, body_bytes, batch, defer_ms }
+        let content = Content::Alphabet;
+        let transport = Transport::Tcp;
+        PublishShape { transport, topic, body_bytes, batch, defer_ms, content, seed: 0 }
     }
 
     fn over_http(shape: PublishShape) -> PublishShape {
@@ -188,24 +247,54 @@ mod tests {
             ),
         ];
         for (shape, expected) in cases {
-            let block = PublishBlock::encode(&shape, 3).unwrap();
-            assert_eq!(block.prefix(1), expected);
-            assert_eq!(block.prefix(9), expected.repeat(3));
+            let mut block = PublishBlock::encode(&shape, 3).unwrap();
+            let first = block.take(1);
+            assert_eq!(block.wire(first), expected);
+            let all = block.take(9);
+            assert_eq!(block.wire(all), expected.repeat(3));
         }
     }
 
     #[test]
     fn a_block_never_outgrows_its_preferred_size_by_more_than_a_command() {
         let block = PublishBlock::encode(&shape(200, 200, None), 100).unwrap();
-        assert_eq!(block.commands(), 6);
+        assert_eq!(block.commands, 6);
         let block = PublishBlock::encode(&shape(1 << 20, 1, None), 100).unwrap();
-        assert_eq!(block.commands(), 1);
+        assert_eq!(block.commands, 1);
+    }
+
+    #[test]
+    fn a_block_of_different_messages_goes_round() {
+        let shape = PublishShape { content: Content::Random, ..shape(30_000, 1, None) };
+        let mut block = PublishBlock::encode(&shape, 1).unwrap();
+        let taken: Vec<Range<usize>> = (0..5).map(|_| block.take(3)).collect();
+        assert_eq!(taken, [0..3, 3..6, 6..8, 0..3, 3..6]);
+        assert_ne!(block.wire(0..1), block.wire(1..2));
+    }
+
+    #[test]
+    fn packed_commands_are_the_same_commands() {
+        for compression in [Compression::Snappy, Compression::Deflate(1), Compression::Deflate(9)] {
+            let shape = PublishShape { content: Content::Text, ..shape(2000, 3, None) };
+            let mut block = PublishBlock::encode(&shape, 1).unwrap();
+            let expected = [block.wire(2..5), block.wire(0..2), block.wire(2..5)].concat();
+            let mut packer = Packer::new(compression);
+            packer.forget_history();
+            block.pack(&mut packer);
+            let packed = [block.wire(2..5), block.wire(0..2), block.wire(2..5)].concat();
+            let stream = [packer.preamble(), &packed].concat();
+            assert!(stream.len() < expected.len());
+            let mut output = vec![0; expected.len() + 1];
+            let mut unpacker = Unpacker::new(compression);
+            let (_, length) = unpacker.unpack(&stream, &mut output).unwrap();
+            assert_eq!(output[..length], expected);
+        }
     }
 
     #[test]
     fn stamps_count_up_through_all_messages() {
         let mut block = PublishBlock::encode(&shape(20, 2, None), 2).unwrap();
-        block.stamp(2, Stamp { run: 7, publisher: 3, number: 40 });
+        block.stamp(0..2, Stamp { run: 7, publisher: 3, number: 40 });
         let numbers: Vec<u64> = block
             .bytes
             .chunks_exact(block.command_bytes)

@@ -51,6 +51,8 @@ pub(crate) struct Publisher {
     depth: usize,
     unanswered: usize,
     stamp: Option<Stamp>,
+    /// The blocks are compressed; stamped ones change and cannot be so ahead of time.
+    is_packed: bool,
     tallies: PublisherTallies,
     throttle: Option<Arc<Throttle>>,
     unchecked: u64,
@@ -62,14 +64,14 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Encodes what the plan asks for; nothing is sent yet.
     pub(crate) fn new(
-        connection: Connection,
+        mut connection: Connection,
         plan: &PublisherPlan,
         tallies: PublisherTallies,
         throttle: Option<Arc<Throttle>>,
     ) -> Result<Self> {
         let batch = plan.shape.batch as u64;
         let tail_batch = usize::try_from(plan.quota % batch)?;
-        let tail = match tail_batch {
+        let mut tail = match tail_batch {
             0 => None,
             _ if plan.quota == u64::MAX => None,
             batch => {
@@ -77,14 +79,18 @@ impl Publisher {
                 Some(PublishBlock::encode(&shape, 1)?)
             }
         };
+        let mut block = PublishBlock::encode(&plan.shape, plan.depth)?;
+        let is_packed = plan.stamp.is_none()
+            && connection.pack_ahead([&mut block].into_iter().chain(&mut tail));
         Ok(Self {
             connection,
-            block: PublishBlock::encode(&plan.shape, plan.depth)?,
+            block,
             tail,
             commands_left: plan.quota / batch,
             depth: plan.depth.max(1),
             unanswered: 0,
             stamp: plan.stamp,
+            is_packed,
             tallies,
             throttle,
             unchecked: 0,
@@ -102,21 +108,28 @@ impl Publisher {
             return Ok(());
         }
         while self.unanswered < self.depth {
-            let room = (self.depth - self.unanswered).min(self.block.commands());
-            let commands = usize::try_from(self.commands_left.min(room as u64))?;
-            if commands == 0 {
+            let room = self.depth - self.unanswered;
+            let wanted = usize::try_from(self.commands_left.min(room as u64))?;
+            if wanted == 0 {
                 return self.send_tail();
             }
+            let taken = self.block.take(wanted);
+            let commands = taken.len();
             if self.unanswered == 0 {
                 self.last_answer = Instant::now();
             }
             self.note_sent(commands * self.block.batch(), commands);
             if let Some(stamp) = &mut self.stamp {
-                self.block.stamp(commands, *stamp);
+                self.block.stamp(taken.clone(), *stamp);
                 stamp.number += (commands * self.block.batch()) as u64;
             }
             self.commands_left -= commands as u64;
-            self.connection.send(self.block.prefix(commands))?;
+            let bytes = self.block.wire(taken);
+            if self.is_packed {
+                self.connection.send_packed(bytes)?;
+            } else {
+                self.connection.send(bytes)?;
+            }
         }
         Ok(())
     }
@@ -186,9 +199,14 @@ impl Publisher {
         let Some(mut tail) = self.tail.take() else { return Ok(()) };
         self.note_sent(tail.batch(), 1);
         if let Some(stamp) = self.stamp {
-            tail.stamp(1, stamp);
+            tail.stamp(0..1, stamp);
         }
-        self.connection.send(tail.prefix(1))
+        let bytes = tail.wire(0..1);
+        if self.is_packed {
+            self.connection.send_packed(bytes)
+        } else {
+            self.connection.send(bytes)
+        }
     }
 
     /// Counts before the bytes leave: a consumer may be faster than this thread.

@@ -17,12 +17,15 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) fn wait_readable<'a>(
     connections: impl Iterator<Item = &'a Connection>,
 ) -> Result<Vec<bool>> {
-    let mut descriptors: Vec<PollFd<'_>> =
-        connections.map(|connection| PollFd::new(connection.stream(), PollFlags::IN)).collect();
-    let limit = Timespec::try_from(TICK)?;
+    let (mut descriptors, has_more): (Vec<PollFd<'_>>, Vec<bool>) = connections
+        .map(|connection| (PollFd::new(connection.stream(), PollFlags::IN), connection.has_more()))
+        .unzip();
+    let wait = if has_more.contains(&true) { Duration::ZERO } else { TICK };
+    let limit = Timespec::try_from(wait)?;
     match poll(&mut descriptors, Some(&limit)) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok(descriptors.iter().map(|descriptor| !descriptor.revents().is_empty()).collect())
+    let is_readable = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
+    Ok(descriptors.iter().zip(has_more).map(|(one, more)| more || is_readable(one)).collect())
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::command::Identify;
+use crate::content::Content;
 use crate::quantity::{
     parse_bytes, parse_count, parse_span, serialize_optional_span, serialize_span,
 };
@@ -85,6 +86,9 @@ pub(crate) struct PublishArgs {
     /// Size of a message body in bytes
     #[arg(long, default_value = "200", value_parser = parse_bytes)]
     pub(crate) size: u64,
+    /// What message bodies are made of
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) content: Content,
     /// Messages per command: 1 sends PUB, more sends MPUB
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: u32,

@@ -12,6 +12,7 @@ use crate::command::{self, Identify};
 use crate::connection::Connection;
 use crate::http::HttpClient;
 use crate::idle_connections::{IDLE_BUFFER_BYTES, IdleConnections};
+use crate::layers::Layers;
 use crate::process_usage::ProcessUsage;
 use crate::progress::Progress;
 use crate::quantity::{parse_span, serialize_span};
@@ -123,8 +124,13 @@ fn hold_connections(args: &ConnectionsArgs, topics: &[String], report: &mut Repo
 
 fn open_connection(args: &ConnectionsArgs, topic: Option<&String>) -> Result<Connection> {
     let common = &args.common;
-    let mut connection =
-        Connection::open(&common.address, &Identify::new(), IDLE_BUFFER_BYTES, common.timeout)?;
+    let mut connection = Connection::open(
+        &common.address,
+        &Identify::new(),
+        &Layers::default(),
+        IDLE_BUFFER_BYTES,
+        common.timeout,
+    )?;
     if let Some(topic) = topic.filter(|_| args.subscribes()) {
         connection.subscribe(topic, &args.channel)?;
         connection.send(&command::ready(1))?;

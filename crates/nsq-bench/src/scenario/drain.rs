@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::end_to_end::ensure_markable;
 use super::{clean_up, report_fates};
 use crate::connection::Connection;
+use crate::layers::LayerArgs;
 use crate::load::{ConsumeSide, Goal, Load, LoadPlan, Outcome, PublishSide};
 use crate::quantity::{parse_bytes, parse_count};
 use crate::report::Report;
@@ -19,6 +20,9 @@ pub(crate) struct DrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    layers: LayerArgs,
     #[command(flatten)]
     #[serde(flatten)]
     publish: PublishArgs,
@@ -92,9 +96,10 @@ impl DrainArgs {
         self.messages.or(from_bytes).unwrap_or(1_000_000).max(1)
     }
 
-    fn plan(&self, topic: &str, goal: Goal) -> LoadPlan {
-        LoadPlan {
+    fn plan(&self, topic: &str, goal: Goal) -> Result<LoadPlan> {
+        Ok(LoadPlan {
             common: self.common.clone(),
+            layers: self.layers.layers()?,
             topic: topic.to_owned(),
             publish: None,
             consume: None,
@@ -103,7 +108,7 @@ impl DrainArgs {
             max_backlog: None,
             warmup: std::time::Duration::ZERO,
             goal,
-        }
+        })
     }
 }
 
@@ -119,7 +124,7 @@ fn publish(args: &DrainArgs, topic: &str, report: &mut Report) -> Result<()> {
             messages: Some(args.messages()),
             defer_ms: None,
         }),
-        ..args.plan(topic, Goal::Published)
+        ..args.plan(topic, Goal::Published)?
     })?;
     let Outcome { measurement, published, .. } = load.run()?;
     report.count("published", published);
@@ -144,7 +149,7 @@ fn drain(args: &DrainArgs, topic: &str, report: &mut Report) -> Result<()> {
             consumers: args.consumers as usize,
         }),
         published_before: (0..publishers).map(|index| share(messages, publishers, index)).collect(),
-        ..args.plan(topic, Goal::Delivered(expected))
+        ..args.plan(topic, Goal::Delivered(expected))?
     })?;
     let outcome = load.run()?;
     let measurement = &outcome.measurement;
@@ -162,8 +167,9 @@ fn drain(args: &DrainArgs, topic: &str, report: &mut Report) -> Result<()> {
 /// Subscribing creates topic and channel; they stay when the connection goes.
 fn create_channels(args: &DrainArgs, topic: &str) -> Result<()> {
     let common = &args.common;
+    let (identify, layers) = (args.consume.identify(), args.layers.layers()?);
     for channel in args.consume.channel_names() {
-        Connection::open(&common.address, &args.consume.identify(), 4096, common.timeout)?
+        Connection::open(&common.address, &identify, &layers, 4096, common.timeout)?
             .subscribe(topic, &channel)
             .context("create the channel")?;
     }

@@ -5,6 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{clean_up, report_delivered, report_fates, report_published};
+use crate::layers::LayerArgs;
 use crate::load::{ConsumeSide, Goal, Load, LoadPlan, PublishSide};
 use crate::quantity::parse_count;
 use crate::report::Report;
@@ -18,6 +19,9 @@ pub(crate) struct EndToEndArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    layers: LayerArgs,
     #[command(flatten)]
     #[serde(flatten)]
     limit: LimitArgs,
@@ -52,6 +56,7 @@ pub(super) fn measure(args: &EndToEndArgs) -> Result<Report> {
     };
     let load = Load::prepare(LoadPlan {
         common: args.common.clone(),
+        layers: args.layers.layers()?,
         topic: topic.clone(),
         publish: Some(PublishSide {
             args: args.publish.clone(),

@@ -4,8 +4,6 @@
 //! latencies are kept: from the moment a message was sent, and from the moment it was due. They
 //! differ where the load itself, or a daemon that took no bytes, fell behind the schedule.
 
-use std::io::Write;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -18,10 +16,12 @@ use serde::Serialize;
 
 use super::clean_up;
 use crate::command::{self, Identify};
-use crate::connection::{Connection, Event, Received};
+use crate::connection::{CommandWriter, Connection, Event, Received};
+use crate::content::Content;
 use crate::crew::{Crew, Switch};
 use crate::finish_block::FinishBlock;
 use crate::latency_book::LatencyBook;
+use crate::layers::LayerArgs;
 use crate::load::Watch;
 use crate::progress::Progress;
 use crate::publish_block::{PublishBlock, PublishShape};
@@ -38,6 +38,8 @@ const SPIN: Duration = Duration::from_micros(50);
 const MAX_RATE: i64 = 1_000_000;
 /// Run number, due time and time of sending at the start of a body.
 const MARK_BYTES: usize = 24;
+/// Receive buffer of a connection.
+const BUFFER_BYTES: usize = 64 << 10;
 /// FIN commands written at once.
 const FINISH_CAPACITY: usize = 1024;
 
@@ -47,12 +49,18 @@ pub(crate) struct LatencyArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(super) layers: LayerArgs,
     /// Messages per second
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
     pub(super) rate: u32,
     /// Size of a message body in bytes, at least 24
     #[arg(long, default_value = "200", value_parser = parse_bytes)]
     pub(super) size: u64,
+    /// What message bodies are made of
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) content: Content,
     /// Ready count of the consumer
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) rdy: u32,
@@ -162,11 +170,13 @@ impl LatencyRun {
 
 fn run(args: &LatencyArgs, topic: &str, schedule: Schedule) -> Result<(Arc<Shared>, Measurement)> {
     let common = &args.common;
-    let open = || Connection::open(&common.address, &Identify::new(), 64 << 10, common.timeout);
+    let (identify, layers) = (Identify::new(), args.layers.layers()?);
+    let open =
+        || Connection::open(&common.address, &identify, &layers, BUFFER_BYTES, common.timeout);
     let mut consumer = open()?;
     consumer.subscribe(topic, &args.channel)?;
     consumer.send(&command::ready(args.rdy))?;
-    let answers = open()?;
+    let mut answers = open()?;
     let writer = answers.writer()?;
     let shape = PublishShape {
         transport: Transport::Tcp,
@@ -174,6 +184,8 @@ fn run(args: &LatencyArgs, topic: &str, schedule: Schedule) -> Result<(Arc<Share
         body_bytes: usize::try_from(args.size)?,
         batch: 1,
         defer_ms: None,
+        content: args.content,
+        seed: 0,
     };
     let block = PublishBlock::encode(&shape, 1)?;
     let epoch = Instant::now();
@@ -244,7 +256,7 @@ fn coordinate(
 }
 
 fn send(
-    mut writer: TcpStream,
+    mut writer: CommandWriter,
     mut block: PublishBlock,
     shared: &Shared,
     schedule: Schedule,
@@ -261,9 +273,9 @@ fn send(
             slot.copy_from_slice(&word.to_be_bytes());
         }
         shared.sent.add(1);
-        writer.write_all(block.prefix(1))?;
+        writer.send(block.wire(0..1))?;
         if shared.heartbeat.swap(false, Ordering::Relaxed) {
-            writer.write_all(command::NOP)?;
+            writer.send(command::NOP)?;
         }
     }
     Ok(())

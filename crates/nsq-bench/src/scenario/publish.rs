@@ -5,6 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{clean_up, report_published};
+use crate::layers::LayerArgs;
 use crate::load::{Goal, Load, LoadPlan, PublishSide};
 use crate::report::Report;
 use crate::settings::{CommonArgs, LimitArgs, PublishArgs};
@@ -16,6 +17,9 @@ pub(crate) struct PubArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    layers: LayerArgs,
     #[command(flatten)]
     #[serde(flatten)]
     limit: LimitArgs,
@@ -39,6 +43,8 @@ pub(super) fn measure(args: &PubArgs) -> Result<Report> {
     if args.over == Transport::Http {
         ensure!(args.common.http_address.is_some(), "--over http needs --http-address");
         ensure!(args.publish.depth == 1, "--over http needs --depth 1");
+        let is_plain = !args.layers.are_asked_for();
+        ensure!(is_plain, "--tls, --snappy and --deflate are for connections over TCP");
     }
     let topic = args.common.topic_or("bench");
     let goal = match args.limit.messages {
@@ -47,6 +53,7 @@ pub(super) fn measure(args: &PubArgs) -> Result<Report> {
     };
     let load = Load::prepare(LoadPlan {
         common: args.common.clone(),
+        layers: args.layers.layers()?,
         topic: topic.clone(),
         publish: Some(PublishSide {
             args: args.publish.clone(),

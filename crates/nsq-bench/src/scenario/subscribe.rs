@@ -5,6 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{clean_up, report_delivered, report_fates};
+use crate::layers::LayerArgs;
 use crate::load::{ConsumeSide, Goal, Load, LoadPlan};
 use crate::report::Report;
 use crate::settings::{CommonArgs, ConsumeArgs, LimitArgs};
@@ -15,6 +16,9 @@ pub(crate) struct SubArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    layers: LayerArgs,
     #[command(flatten)]
     #[serde(flatten)]
     limit: LimitArgs,
@@ -35,6 +39,7 @@ pub(super) fn measure(args: &SubArgs) -> Result<Report> {
     };
     let load = Load::prepare(LoadPlan {
         common: args.common.clone(),
+        layers: args.layers.layers()?,
         topic: topic.clone(),
         publish: None,
         consume: Some(ConsumeSide {

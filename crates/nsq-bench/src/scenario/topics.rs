@@ -16,10 +16,12 @@ use super::latency::{LatencyArgs, LatencyRun};
 use super::{report_growth, report_memory};
 use crate::command::Identify;
 use crate::connection::Connection;
+use crate::content::Content;
 use crate::crew::{Crew, Switch};
 use crate::http::HttpClient;
 use crate::idle_connections::{IDLE_BUFFER_BYTES, IdleConnections};
 use crate::latency_book::LatencyBook;
+use crate::layers::{LayerArgs, Layers};
 use crate::process_usage::ProcessUsage;
 use crate::progress::Progress;
 use crate::quantity::{parse_span, serialize_span};
@@ -162,7 +164,13 @@ fn hold_connections(args: &TopicsArgs, report: &mut Report) -> Result<IdleConnec
     report_memory(report, "rss_before_connections_bytes", before);
     let started = Instant::now();
     let mut idle = IdleConnections::open(args.connections, || {
-        Connection::open(&common.address, &Identify::new(), IDLE_BUFFER_BYTES, common.timeout)
+        Connection::open(
+            &common.address,
+            &Identify::new(),
+            &Layers::default(),
+            IDLE_BUFFER_BYTES,
+            common.timeout,
+        )
     })?;
     report.count("connections", u64::from(args.connections));
     report.real("open_connections_s", started.elapsed().as_secs_f64());
@@ -219,8 +227,10 @@ fn measure_latencies(
     let args = rounds.args;
     let latency_args = LatencyArgs {
         common: args.common.clone(),
+        layers: LayerArgs::default(),
         rate: args.rate,
         size: MESSAGE_BYTES,
+        content: Content::Alphabet,
         rdy: READY_COUNT,
         channel: args.channel.clone(),
         duration: args.duration,
