@@ -1,10 +1,9 @@
 //! An nsqd or an nsqlookupd in a process of its own.
 
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+use std::sync::Once;
 
 use nsq_sim::{Addresses, Program, http};
 
@@ -111,25 +110,19 @@ fn start(words: &[String], at: Addresses) -> Program {
 /// its own package, but not with this one.
 #[track_caller]
 pub(crate) fn binary(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
     let test = std::env::current_exe().expect("a test has a path");
     let directory = test.parent().and_then(Path::parent).expect("cargo puts tests into deps/");
-    let binary = directory.join(name);
-    let remedy = format!("run `cargo build -p {name}`, or test the whole workspace");
-    let Ok(built_at) = modified_at(&binary) else {
-        panic!("there is no {}: {remedy}", binary.display());
-    };
-    // Cargo writes down what it was made of: `target: source source …`
-    let made_of = fs::read_to_string(directory.join(format!("{name}.d"))).expect("made by cargo");
-    let sources = made_of.split_once(": ").expect("sources behind a colon").1;
-    for source in sources.split_whitespace() {
-        let is_older = modified_at(Path::new(source)).is_ok_and(|time| time <= built_at);
-        assert!(is_older, "{name} was built before {source} changed: {remedy}");
-    }
-    binary
-}
-
-fn modified_at(path: &Path) -> std::io::Result<SystemTime> {
-    fs::metadata(path)?.modified()
+    BUILT.call_once(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package=nsqd", "--package=nsqlookupd", "--bins"]);
+        if directory.ends_with("release") {
+            build.arg("--release");
+        }
+        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+        assert!(built.success(), "nsqd and nsqlookupd cannot be built");
+    });
+    directory.join(name)
 }
 
 fn text(path: &Path) -> String {
