@@ -16,6 +16,8 @@ use crate::options::{InvalidOptions, Options};
 
 /// A longer answer is an error.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
+/// A longer secret is of no use; a URL could not hold it.
+const SECRET_BYTES_MAX: usize = 64 << 10;
 /// How many clients are asked about at once; each takes an open file.
 const QUERIES_MAX: usize = 128;
 
@@ -93,6 +95,10 @@ impl AuthServers {
     /// Asks one server after the other, from a random one on, until one gives a usable answer. The
     /// error is for the log.
     pub(crate) async fn ask(&self, claim: &Claim) -> Result<Authorizations, String> {
+        let secret_bytes = claim.secret.0.len();
+        if secret_bytes > SECRET_BYTES_MAX {
+            return Err(format!("the secret has {secret_bytes} bytes"));
+        }
         let permit = self.permits.acquire().await;
         let form = form::encode(&[
             ("common_name", claim.common_name.as_bytes()),

@@ -6,17 +6,18 @@ mod support;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use nsq_net::{Socket, Stream, TlsServer, TlsServerFiles};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use nsq_net::{Socket, Stream, TlsClient, TlsClientFiles, TlsServer, TlsServerFiles};
+use rcgen::{CertificateParams, DnType, KeyPair};
 use support::{
     Client, Daemon, Frame, PATIENCE, deferred, eventually, identify, publish, publish_many,
     with_size,
 };
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// Permits everything with topics that begin with `t`.
@@ -227,6 +228,10 @@ fn answers_that_let_nobody_in() {
         authority.answer_with(status, body);
         daemon.refuses(auth("s"), expected);
     }
+    let asked = authority.requests().len();
+    authority.answer_with(200, ALLOWED);
+    daemon.refuses(auth([b's'; (64 << 10) + 1]), "E_AUTH_FAILED AUTH failed");
+    assert_eq!(authority.requests().len(), asked);
 }
 
 #[test]
@@ -326,38 +331,97 @@ fn the_query_follows_whatever_the_url_has() {
     assert!(requests[0].starts_with("GET /p?x=1?common_name=&"), "{}", requests[0]);
 }
 
+/// Writes a certificate of its own for a host, with a common name, and its key.
+fn certify(directory: &Path, host: &str, common_name: &str) -> (PathBuf, PathBuf) {
+    let mut wanted = CertificateParams::new([host.to_owned()]).expect("a name or an address");
+    wanted.distinguished_name.push(DnType::CommonName, common_name);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = wanted.self_signed(&key).expect("a certificate");
+    let paths = (directory.join(format!("{host}.pem")), directory.join(format!("{host}.key")));
+    std::fs::write(&paths.0, certificate.pem()).expect("room for files");
+    std::fs::write(&paths.1, key.serialize_pem()).expect("room for files");
+    paths
+}
+
+/// The rest of a frame, behind its size.
+async fn frame(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let size = stream.read_u32().await?;
+    let mut frame = vec![0; size as usize];
+    stream.read_exact(&mut frame).await?;
+    Ok(frame)
+}
+
+/// IDENTIFY, TLS, AUTH; returns the answer.
+async fn authenticate_in_tls(daemon: SocketAddr, files: TlsClientFiles) -> io::Result<Vec<u8>> {
+    let address = nsq_net::Address::parse(&daemon.to_string());
+    let mut socket = Socket::connect(&address, PATIENCE).await?;
+    let hello = identify(r#"{"feature_negotiation":true,"tls_v1":true}"#);
+    socket.write_all(&[b"  V2", &hello[..]].concat()).await?;
+    frame(&mut socket).await?;
+    let tls = TlsClient::load(&files).expect("certificates");
+    let mut stream = tls.connect("127.0.0.1", socket).await?;
+    assert_eq!(frame(&mut stream).await?, b"\0\0\0\0OK");
+    stream.write_all(&auth("s")).await?;
+    frame(&mut stream).await
+}
+
+#[test]
+fn what_is_known_of_a_client_with_a_certificate() {
+    let directory = tempfile::tempdir().expect("room for files");
+    let (certificate, key) = certify(directory.path(), "127.0.0.1", "nsqd");
+    let own = certify(directory.path(), "client", "joe & co");
+    let authority = Authority::start(ALLOWED);
+    let daemon = Daemon::start(&[
+        &authority.flag(),
+        &format!("--tls-cert={}", certificate.display()),
+        &format!("--tls-key={}", key.display()),
+        "--https-address=",
+        "--tls-client-auth-policy=require",
+        "--tls-required=tcp-https",
+    ]);
+    let files = TlsClientFiles {
+        authority: Some(certificate),
+        own: Some(own),
+        ..TlsClientFiles::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let asked = runtime.expect("a runtime").block_on(authenticate_in_tls(daemon.tcp(), files));
+    let answer = asked.expect("a connection in TLS");
+    assert!(answer.starts_with(b"\0\0\0\0{\"identity\""), "{}", answer.escape_ascii());
+    let requests = authority.requests();
+    let expected = "GET /auth?common_name=joe+%26+co&remote_ip=127.0.0.1&secret=s&tls=true ";
+    assert!(requests[0].starts_with(expected), "{}", requests[0]);
+}
+
 #[test]
 fn servers_with_https() {
     let directory = tempfile::tempdir().expect("room for files");
-    let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
     let own = |host: &str| {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed([host.to_owned()]).expect("a certificate");
-        std::fs::write(&certificate, cert.pem()).expect("room for files");
-        std::fs::write(&key, signing_key.serialize_pem()).expect("room for files");
-        let (certificate, key) = (certificate.clone(), key.clone());
+        let (certificate, key) = certify(directory.path(), host, host);
+        let trusted = format!("--tls-root-ca-file={}", certificate.display());
         let files = TlsServerFiles { certificate, key, ..TlsServerFiles::default() };
-        TlsServer::load(files).expect("a certificate and its key")
+        (TlsServer::load(files).expect("a certificate and its key"), trusted)
     };
     let answer = || Some((200, ALLOWED.to_owned()));
-    let flag = |path: &Path| format!("--tls-root-ca-file={}", path.display());
 
-    let secure = Authority::start_with(Some(own("127.0.0.1")), answer());
+    let (tls, trusted) = own("127.0.0.1");
+    let secure = Authority::start_with(Some(tls), answer());
     let url = format!("--auth-http-address=https://{}/auth", secure.address);
-    let daemon = Daemon::start(&[&url, &flag(&certificate)]);
+    let daemon = Daemon::start(&[&url, &trusted]);
     let_in(&daemon);
 
     let plain = Authority::start_with(None, None);
     plain.answer_with(403, &format!(r#"{{"https_port":{}}}"#, secure.address.port()));
-    let daemon = Daemon::start(&[&plain.flag(), &flag(&certificate)]);
+    let daemon = Daemon::start(&[&plain.flag(), &trusted]);
     let_in(&daemon);
     assert_eq!(plain.requests().len(), 1);
     let requests = secure.requests();
     assert!(requests.len() == 2 && requests[1].starts_with("GET /auth?common_name=&"));
 
     // Signed for somebody else.
-    let stranger = Authority::start_with(Some(own("elsewhere.test")), answer());
+    let (tls, trusted) = own("elsewhere.test");
+    let stranger = Authority::start_with(Some(tls), answer());
     let url = format!("--auth-http-address=https://{}/auth", stranger.address);
-    let daemon = Daemon::start(&[&url, &flag(&certificate)]);
+    let daemon = Daemon::start(&[&url, &trusted]);
     daemon.refuses(auth("s"), "E_AUTH_FAILED AUTH failed");
 }
