@@ -5,16 +5,22 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, HOST};
-use hyper::{Request, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use nsq_net::{Address, Socket, TlsClient};
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+
+use crate::HttpUrl;
 
 /// The media type that NSQ's clients ask for.
 const NSQ_JSON: &str = "application/vnd.nsq; version=1.0";
+/// What this client calls itself.
+const PRODUCT: &str = concat!("nsq-rust/", env!("CARGO_PKG_VERSION"));
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How requests are made; each has a connection of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,26 @@ pub struct HttpClient {
     pub max_body_bytes: u64,
 }
 
+/// A request.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpRequest<'a> {
+    /// Where it goes.
+    pub url: &'a HttpUrl,
+    /// What a URL of HTTPS is spoken to with.
+    pub tls: Option<&'a TlsClient>,
+    /// What a form says, encoded already; then the request is a POST.
+    pub form: Option<&'a str>,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
@@ -35,7 +61,10 @@ pub enum RequestError {
     TimedOut,
     /// The connection could not be made.
     #[error("{0}")]
-    Connect(#[from] io::Error),
+    Connect(io::Error),
+    /// The URL is one of HTTPS, and there is no TLS for it.
+    #[error("HTTPS is not set up")]
+    NoTls,
     /// The connection failed, or what came is no HTTP.
     #[error("{0}")]
     Http(#[from] hyper::Error),
@@ -53,6 +82,15 @@ pub enum RequestError {
     Json(#[from] serde_json::Error),
 }
 
+impl From<io::Error> for RequestError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Connect(error),
+        }
+    }
+}
+
 impl HttpClient {
     /// `GET http://<host><target>`, read as JSON. `host` has its port, `target` its query.
     ///
@@ -64,31 +102,52 @@ impl HttpClient {
         host: &str,
         target: &str,
     ) -> Result<T, RequestError> {
-        let body = timeout(self.request_timeout, self.get(host, target)).await;
-        let body = body.map_err(|_| RequestError::TimedOut)??;
+        let url = HttpUrl::http(host, target);
+        let request = HttpRequest { url: &url, tls: None, form: None };
+        let HttpAnswer { status, body } = self.exchange(request).await?;
+        if !status.is_success() {
+            let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+            return Err(RequestError::Status(status, said));
+        }
         Ok(serde_json::from_slice(&body)?)
     }
 
-    async fn get(&self, host: &str, target: &str) -> Result<Bytes, RequestError> {
-        let connected = timeout(self.connect_timeout, TcpStream::connect(host)).await;
-        let stream = connected.map_err(|_| RequestError::TimedOut)??;
+    /// One request, whatever the status of the answer. Redirections are not followed.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`]; not [`RequestError::Status`].
+    pub async fn exchange(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
+        let answer = timeout(self.request_timeout, self.connect(request)).await;
+        answer.map_err(|_| RequestError::TimedOut)?
+    }
+
+    async fn connect(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
+        let address = Address::Tcp(request.url.address());
+        let socket = Socket::connect(&address, self.connect_timeout).await?;
+        if !request.url.is_https() {
+            return self.converse(socket, request).await;
+        }
+        let tls = request.tls.ok_or(RequestError::NoTls)?;
+        let stream = tls.connect(request.url.name(), socket).await?;
+        self.converse(stream, request).await
+    }
+
+    async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        request: HttpRequest<'_>,
+    ) -> Result<HttpAnswer, RequestError> {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::get(target)
-            .header(HOST, host)
-            .header(ACCEPT, NSQ_JSON)
-            .body(Empty::<Bytes>::new())?;
+        let request = request.encode()?;
         let answered = async {
             let response = sender.send_request(request).await?;
             let status = response.status();
             let limit = usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX);
             let body = Limited::new(response.into_body(), limit).collect().await;
             let body = body.map_err(RequestError::Body)?.to_bytes();
-            if status.is_success() {
-                return Ok(body);
-            }
-            let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
-            Err(RequestError::Status(status, said))
+            Ok(HttpAnswer { status, body })
         };
         tokio::pin!(answered);
         let connection = async {
@@ -101,5 +160,22 @@ impl HttpClient {
             answered = &mut answered => answered,
             never = connection => match never {},
         }
+    }
+}
+
+impl HttpRequest<'_> {
+    fn encode(&self) -> Result<Request<Full<Bytes>>, RequestError> {
+        let method = if self.form.is_some() { Method::POST } else { Method::GET };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(self.url.target())
+            .header(HOST, self.url.host())
+            .header(USER_AGENT, PRODUCT)
+            .header(ACCEPT, NSQ_JSON);
+        if self.form.is_some() {
+            request = request.header(CONTENT_TYPE, FORM);
+        }
+        let form = self.form.unwrap_or_default();
+        Ok(request.body(Full::new(Bytes::copy_from_slice(form.as_bytes())))?)
     }
 }

@@ -11,8 +11,9 @@ mod json;
 mod lookup;
 mod nanoseconds;
 mod stats;
+mod url;
 
-pub use client::{HttpClient, RequestError};
+pub use client::{HttpAnswer, HttpClient, HttpRequest, RequestError};
 pub use error_body::ErrorBody;
 pub use info::Info;
 pub use json::to_json;
@@ -24,3 +25,4 @@ pub use stats::{
     ChannelStats, ClientStats, Latency, LatencyPercentile, MemoryStats, PublishCount, Stats,
     TopicStats,
 };
+pub use url::HttpUrl;

@@ -12,7 +12,6 @@ mod config_file;
 mod declare;
 mod error;
 mod integer;
-mod later;
 mod tls;
 mod usage;
 mod value;
@@ -26,7 +25,6 @@ use crate::local_time::LocalTime;
 
 pub use config_file::{ConfigError, Settings, changed_keys};
 pub use error::FlagError;
-pub use later::{Accepted, LaterFlag};
 pub use tls::{TlsMinVersion, TlsRequired};
 pub use value::{ConfigFault, ConfigValue, FlagValue, IgnoredNumber, ValueError};
 
@@ -35,8 +33,6 @@ pub use value::{ConfigFault, ConfigValue, FlagValue, IgnoredNumber, ValueError};
 pub trait FlagSet: Default + 'static {
     /// All flags, in order of declaration.
     const FLAGS: &'static [Flag<Self>];
-    /// Options that are known and refused because their feature does not exist yet.
-    const LATER: &'static [LaterFlag] = &[];
 }
 
 /// One declared flag of the options `O`.
@@ -92,26 +88,18 @@ pub fn parse<O: FlagSet>(
             break;
         }
         let (name, value) = split(&argument)?;
-        let known = find::<O>(name)?;
+        let flag = find::<O>(name)?;
         let value = match value {
             Some(value) => value.to_owned(),
-            None if known.is_boolean() => {
+            None if flag.is_boolean => {
                 // The number of an old `--worker-id 5`.
-                arguments.next_if(|next| known.tolerates_number() && is_number(next));
+                arguments.next_if(|next| flag.tolerates_number && is_number(next));
                 "true".to_owned()
             }
             None => arguments.next().ok_or_else(|| FlagError::NeedsValue(name.to_owned()))??,
         };
-        match known {
-            Known::Flag(flag) => {
-                (flag.set)(&mut options, &value).map_err(|reason| refusal(flag, value, reason))?;
-                given.push(flag.name);
-            }
-            Known::Later(later) if later.accepts(&value) => {}
-            Known::Later(&LaterFlag { name, needs, .. }) => {
-                return Err(FlagError::NotYet { name, needs });
-            }
-        }
+        (flag.set)(&mut options, &value).map_err(|reason| refusal(flag, value, reason))?;
+        given.push(flag.name);
     }
     Ok(CommandLine { options, given, rest: arguments.collect::<Result<_, _>>()? })
 }
@@ -177,33 +165,9 @@ fn split(argument: &str) -> Result<(&str, Option<&str>), FlagError> {
     })
 }
 
-/// What a name on the command line can stand for.
-enum Known<O: 'static> {
-    Flag(&'static Flag<O>),
-    Later(&'static LaterFlag),
-}
-
-impl<O> Known<O> {
-    fn is_boolean(&self) -> bool {
-        match self {
-            Self::Flag(flag) => flag.is_boolean,
-            Self::Later(later) => later.is_boolean(),
-        }
-    }
-
-    fn tolerates_number(&self) -> bool {
-        matches!(self, Self::Flag(flag) if flag.tolerates_number)
-    }
-}
-
-fn find<O: FlagSet>(name: &str) -> Result<Known<O>, FlagError> {
-    if let Some(flag) = O::FLAGS.iter().find(|flag| flag.name == name) {
-        return Ok(Known::Flag(flag));
-    }
-    if let Some(later) = O::LATER.iter().find(|later| later.name == name) {
-        return Ok(Known::Later(later));
-    }
-    Err(match name {
+fn find<O: FlagSet>(name: &str) -> Result<&'static Flag<O>, FlagError> {
+    let found = O::FLAGS.iter().find(|flag| flag.name == name);
+    found.ok_or_else(|| match name {
         "h" | "help" => FlagError::HelpAsked,
         _ => FlagError::NotDefined(name.to_owned()),
     })

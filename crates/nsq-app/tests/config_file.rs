@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use nsq_app::flags::{self, Accepted, ConfigError, LaterFlag, Settings, changed_keys};
+use nsq_app::flags::{self, ConfigError, Settings, changed_keys};
 use nsq_app::{LogFormat, LogLevel};
 
 nsq_app::flags! {
@@ -35,18 +35,6 @@ nsq_app::flags! {
         "queue-scan-selection-count", without effect "nothing is scanned"
             => queue_scan_selection_count: u64 = 20;
     }
-    later LATER;
-}
-
-const LATER: &[LaterFlag] = &[
-    later("tls-cert", "tls_cert", Accepted::Empty),
-    later("lookupd-tcp-address", "nsqlookupd_tcp_addresses", Accepted::Empty),
-    later("tls-required", "tls_required", Accepted::False),
-    later("https-address", "https_address", Accepted::Any),
-];
-
-const fn later(name: &'static str, config_key: &'static str, accepted: Accepted) -> LaterFlag {
-    LaterFlag { name, config_key, accepted, needs: "TLS" }
 }
 
 /// What a command line and a file make together; in messages the file is called FILE.
@@ -246,7 +234,6 @@ fn what_is_no_option_is_warned_of() {
         ("verbose = true", "FILE: ignoring verbose: no such option in a file"),
         ("node_id = 1", "FILE: ignoring node_id: no such option in a file"),
         ("mem-queue-size = 1", "FILE: ignoring mem-queue-size: the key is mem_queue_size"),
-        ("tls-cert = \"a\"", "FILE: ignoring tls-cert: the key is tls_cert"),
         ("[nsqd]\nid = 1", "FILE: ignoring the table [nsqd]: options stand at the top level"),
         ("a.b = 1", "FILE: ignoring the table [a]: options stand at the top level"),
     ] {
@@ -257,35 +244,6 @@ fn what_is_no_option_is_warned_of() {
         with(|o| o.queue_scan_selection_count = 5),
         &["FILE: queue_scan_selection_count: it has no effect: nothing is scanned"],
     );
-}
-
-#[test]
-fn options_of_features_that_are_not_there() {
-    for line in [
-        "tls_cert = \"\"",
-        "nsqlookupd_tcp_addresses = []",
-        "nsqlookupd_tcp_addresses = \"\"",
-        "tls_required = false",
-        "tls_required = 0",
-        "tls_required = \"F\"",
-        "https_address = \"0.0.0.0:4152\"",
-    ] {
-        check(line, Options::default(), &[]);
-    }
-    for (line, key) in [
-        ("tls_cert = \"a\"", "tls_cert"),
-        ("tls_cert = 5", "tls_cert"),
-        ("nsqlookupd_tcp_addresses = [\"a:1\"]", "nsqlookupd_tcp_addresses"),
-        ("tls_required = true", "tls_required"),
-        ("tls_required = 1", "tls_required"),
-        ("tls_required = \"tcp-https\"", "tls_required"),
-    ] {
-        let expected = format!(
-            "failed to load config file FILE - {key} needs TLS, which this version does not have \
-             yet: remove it"
-        );
-        check_refused(line, &expected);
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use nsq_app::LogLevel;
-use nsq_app::flags::{self, Accepted, CommandLine, FlagError, FlagSet, IgnoredNumber, LaterFlag};
+use nsq_app::flags::{self, CommandLine, FlagError, FlagSet, IgnoredNumber};
 
 nsq_app::flags! {
     /// One flag of each type nsqd has.
@@ -40,17 +40,6 @@ nsq_app::flags! {
         "queue-scan-worker-pool-max", without effect "nothing is scanned"
             => queue_scan_worker_pool_max: u64 = 4;
     }
-    later LATER;
-}
-
-const LATER: &[LaterFlag] = &[
-    later("tls-cert", "tls_cert", Accepted::Empty),
-    later("tls-required", "tls_required", Accepted::False),
-    later("https-address", "https_address", Accepted::Any),
-];
-
-const fn later(name: &'static str, config_key: &'static str, accepted: Accepted) -> LaterFlag {
-    LaterFlag { name, config_key, accepted, needs: "TLS" }
 }
 
 fn read(arguments: &[&str]) -> Result<CommandLine<Options>, FlagError> {
@@ -153,31 +142,10 @@ fn errors_have_gos_first_line() {
             "invalid value \"warning\" for flag -log-level: \
              invalid log level 'warning' (debug, info, warn, error, fatal)",
         ),
+        (&["-http-address"], "flag needs an argument: -http-address"),
     ] {
         check_refused(arguments, first_line);
     }
-}
-
-#[test]
-fn flags_of_features_that_are_not_there_are_refused_unless_they_are_off() {
-    for arguments in [
-        ["-tls-cert="].as_slice(),
-        &["-tls-cert", "", "-tls-required=false", "-https-address=x:1"],
-        &["--tls-required=0", "--https-address", ""],
-    ] {
-        check(arguments, Options::default(), &[]);
-    }
-    for (arguments, name) in [
-        (["-tls-cert=a"].as_slice(), "tls-cert"),
-        (&["--tls-cert", "a"], "tls-cert"),
-        (&["-tls-required"], "tls-required"),
-        (&["-tls-required", "false"], "tls-required"),
-        (&["-tls-required=tcp-https"], "tls-required"),
-    ] {
-        let line = format!("--{name} needs TLS, which this version does not have yet: remove it");
-        check_refused(arguments, &line);
-    }
-    check_refused(&["-https-address"], "flag needs an argument: -https-address");
 }
 
 #[test]
@@ -197,7 +165,7 @@ fn an_old_worker_id_does_not_swallow_the_rest_of_the_line() {
 #[test]
 fn what_is_given_in_vain_is_warned_of() {
     for (arguments, expected) in [
-        (["-node-id=1", "-tls-cert="].as_slice(), [].as_slice()),
+        (["-node-id=1"].as_slice(), [].as_slice()),
         (&["-worker-id=1"], &["--worker-id has no effect: deprecated"]),
         (
             &["-queue-scan-worker-pool-max=1"],

@@ -117,6 +117,13 @@ pub enum Command<'a> {
         /// One message.
         block: &'a [u8],
     },
+    /// An MPUB whose topic is known and whose body was not looked at yet. It takes nothing of the
+    /// input: the command itself follows. Only where
+    /// [`announces_batches`](crate::Admission::announces_batches) is set.
+    AnnouncePublish {
+        /// The topic to publish to.
+        topic: &'a TopicName,
+    },
     /// MPUB
     MultiPublish {
         /// The topic to publish to.

@@ -43,7 +43,7 @@ pub enum Decoded<'a> {
     Command {
         /// The command.
         command: Command<'a>,
-        /// Its length in the input.
+        /// Its length in the input; 0 for [`Command::AnnouncePublish`] alone.
         used: usize,
     },
     /// Only a part of a command, or nothing.
@@ -128,7 +128,7 @@ impl Decoder {
     ) -> Result<Decoded<'a>, Stop> {
         let Self { limits, recent, progress } = self;
         let is_repeated = recent.as_ref().is_some_and(|recent| input.starts_with(&recent.line));
-        if is_repeated && !admission.tls_required_unmet {
+        if is_repeated && !admission.tls_required_unmet && !admission.announces_batches {
             let recent = recent.as_ref().expect("its line was compared just now");
             return publish(recent, recent.line.len(), recent.verb, input, progress, limits);
         }
@@ -138,6 +138,10 @@ impl Decoder {
             verb @ (Verb::Pub | Verb::Mpub) => {
                 let topic = words.next().ok_or_else(|| missing_parameters(verb))?;
                 let recent = RecentPublish::remember(recent, verb, topic)?;
+                if verb == Verb::Mpub && admission.announces_batches && progress.announce() {
+                    let command = Command::AnnouncePublish { topic: &recent.topic };
+                    return Ok(Decoded::Command { command, used: 0 });
+                }
                 return publish(recent, line.length, verb, input, progress, limits);
             }
             Verb::Dpub => {

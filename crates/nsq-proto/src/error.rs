@@ -177,6 +177,30 @@ impl ProtocolError {
         Self::new(ErrorCode::AuthDisabled, "AUTH disabled")
     }
 
+    /// The auth server gave no usable answer. Why is not for the client to know.
+    pub const fn auth_failed() -> Self {
+        Self::new(ErrorCode::AuthFailed, "AUTH failed")
+    }
+
+    /// The secret is good for nothing.
+    pub const fn no_authorizations() -> Self {
+        Self::new(ErrorCode::Unauthorized, "AUTH no authorizations found")
+    }
+
+    /// `verb` needs an AUTH before it.
+    pub fn auth_first(verb: Verb) -> Self {
+        let text = format_args!("AUTH required before {}", verb.as_str());
+        Self::formatted(ErrorCode::AuthFirst, text)
+    }
+
+    /// The client may not use `verb` on this topic and channel.
+    pub fn unauthorized(verb: Verb, topic: &TopicName, channel: Option<&ChannelName>) -> Self {
+        let channel = channel.map_or("", ChannelName::as_str);
+        let (topic, channel) = (quote(topic.as_str().as_bytes()), quote(channel.as_bytes()));
+        let text = format_args!("AUTH failed for {} on {topic} {channel}", verb.as_str());
+        Self::formatted(ErrorCode::Unauthorized, text)
+    }
+
     /// `verb` may not be used in the client's present state.
     pub(crate) fn misplaced(verb: Verb) -> Self {
         Self::formatted(
@@ -272,6 +296,23 @@ mod tests {
             ),
             (ProtocolError::auth_already_set(), "E_INVALID AUTH already set", true),
             (ProtocolError::auth_disabled(), "E_AUTH_DISABLED AUTH disabled", true),
+            (ProtocolError::auth_failed(), "E_AUTH_FAILED AUTH failed", true),
+            (
+                ProtocolError::no_authorizations(),
+                "E_UNAUTHORIZED AUTH no authorizations found",
+                true,
+            ),
+            (ProtocolError::auth_first(Verb::Dpub), "E_AUTH_FIRST AUTH required before DPUB", true),
+            (
+                ProtocolError::unauthorized(Verb::Mpub, &topic, None),
+                r#"E_UNAUTHORIZED AUTH failed for MPUB on \"mcc\" \"\""#,
+                true,
+            ),
+            (
+                ProtocolError::unauthorized(Verb::Sub, &topic, Some(&channel)),
+                r#"E_UNAUTHORIZED AUTH failed for SUB on \"mcc\" \"c\""#,
+                true,
+            ),
         ];
         for (error, text, is_fatal) in cases {
             assert_eq!(error.text().escape_ascii().to_string(), text);

@@ -52,6 +52,15 @@ impl Progress {
         *self = Self::default();
     }
 
+    /// The line of an MPUB was read. True once for each, when nothing behind the line was.
+    pub(crate) fn announce(&mut self) -> bool {
+        let is_new = self.waiting == Waiting::Line;
+        if is_new {
+            self.waiting = Waiting::Size(Verb::Mpub);
+        }
+        is_new
+    }
+
     /// The command line at the start of `input`.
     pub(crate) fn line<'a>(&mut self, input: &'a [u8]) -> Result<Line<'a>, Stop> {
         match Line::find(input, self.scanned) {

@@ -45,11 +45,19 @@ pub struct Admission {
     pub heartbeats: bool,
     /// Whether TLS is required and this connection has none; then only IDENTIFY is accepted.
     pub tls_required_unmet: bool,
+    /// Whether an MPUB is announced before its body is read, because it may be forbidden: see
+    /// [`Command::AnnouncePublish`](crate::Command::AnnouncePublish).
+    pub announces_batches: bool,
 }
 
 impl Default for Admission {
-    /// A client that has just connected to a daemon that does not require TLS.
+    /// A client that has just connected to a daemon that requires neither TLS nor AUTH.
     fn default() -> Self {
-        Self { state: ClientState::Init, heartbeats: true, tls_required_unmet: false }
+        Self {
+            state: ClientState::Init,
+            heartbeats: true,
+            tls_required_unmet: false,
+            announces_batches: false,
+        }
     }
 }

@@ -17,11 +17,14 @@ fn admissions() -> impl Strategy<Value = Admission> {
         Just(ClientState::Closing)
     ];
     let (mostly, rarely) = (prop::bool::weighted(0.9), prop::bool::weighted(0.05));
-    (states, mostly, rarely).prop_map(|(state, heartbeats, tls_required_unmet)| Admission {
-        state,
-        heartbeats,
-        tls_required_unmet,
-    })
+    (states, mostly, rarely, any::<bool>()).prop_map(
+        |(state, heartbeats, tls_required_unmet, announces_batches)| Admission {
+            state,
+            heartbeats,
+            tls_required_unmet,
+            announces_batches,
+        },
+    )
 }
 
 fn sized(body: &[u8]) -> Vec<u8> {

@@ -6,8 +6,12 @@ mod script;
 use nsq_proto::{Admission, ClientState, Limits};
 use script::{SMALL, run};
 
-const INIT: Admission =
-    Admission { state: ClientState::Init, heartbeats: true, tls_required_unmet: false };
+const INIT: Admission = Admission {
+    state: ClientState::Init,
+    heartbeats: true,
+    tls_required_unmet: false,
+    announces_batches: false,
+};
 const SUBSCRIBED: Admission = Admission { state: ClientState::Subscribed, ..INIT };
 const CLOSING: Admission = Admission { state: ClientState::Closing, ..INIT };
 
@@ -107,7 +111,7 @@ fn commands_by_state() {
 
 #[test]
 fn tls_required() {
-    let plain = |state| Admission { state, heartbeats: true, tls_required_unmet: true };
+    let plain = |state| Admission { state, tls_required_unmet: true, ..INIT };
     for state in [ClientState::Init, ClientState::Subscribed, ClientState::Closing] {
         let error = |word: &str| format!("E_INVALID cannot {word} in current state (TLS required)");
         check(plain(state), b"NOP\n", &[&error("NOP")]);
@@ -316,6 +320,38 @@ fn batch_headers() {
                 "end: E_BAD_MESSAGE MPUB failed to read message(0) body size",
             ),
         ],
+    );
+}
+
+#[test]
+fn batches_are_announced_before_their_body() {
+    let admission = Admission { announces_batches: true, ..INIT };
+    let whole = b"MPUB x\n\0\0\0\x0e\0\0\0\x02\0\0\0\x01a\0\0\0\x01b";
+    let single = b"PUB x\n\0\0\0\x01c";
+    check(
+        admission,
+        &[&whole[..], whole, single, whole].concat(),
+        &[
+            "MPUB x ...",
+            "MPUB x 2 [a] [b]",
+            "MPUB x ...",
+            "MPUB x 2 [a] [b]",
+            "PUB x [c]",
+            "MPUB x ...",
+            "MPUB x 2 [a] [b]",
+        ],
+    );
+    for (rest, expected) in [
+        (&b""[..], "end: E_BAD_BODY MPUB failed to read body size"),
+        (b"\0\0\0\0", "E_BAD_BODY MPUB invalid body size 0"),
+    ] {
+        check(admission, &[b"MPUB x\n", rest].concat(), &["MPUB x ...", expected]);
+    }
+    check(admission, b"MPUB\n", &["E_INVALID MPUB insufficient number of parameters"]);
+    check(
+        admission,
+        b"MPUB a!\n",
+        &[r#"E_BAD_TOPIC E_BAD_TOPIC MPUB topic name \"a!\" is not valid"#],
     );
 }
 

@@ -1,7 +1,7 @@
 //! What others may know of a connected TCP client.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use nsq_net::{Peer, TlsFacts};
 use nsq_proto::ClientSettings;
@@ -26,6 +26,8 @@ pub(crate) struct Client {
     pub(crate) tls: OnceLock<TlsFacts>,
     /// With snappy or deflate.
     pub(crate) compression: OnceLock<Compression>,
+    /// Who an auth server says it is; none without AUTH.
+    pub(crate) identity: Mutex<Option<Arc<Identity>>>,
     pub(crate) counters: ClientCounters,
     pub(crate) published: Mutex<Published>,
 }
@@ -35,6 +37,13 @@ pub(crate) struct Client {
 pub(crate) enum Compression {
     Snappy,
     Deflate,
+}
+
+/// Who an auth server says a client is.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) url: String,
 }
 
 /// Counters of one connection; only its own task adds.
@@ -56,6 +65,7 @@ impl Client {
             state: AtomicU8::new(0),
             tls: OnceLock::new(),
             compression: OnceLock::new(),
+            identity: Mutex::default(),
             counters: ClientCounters::default(),
             published: Mutex::default(),
         }

@@ -4,6 +4,7 @@
 //! to do. Nothing is held back: what was encoded is written before the task waits, so batching
 //! comes from load and not from timers.
 
+mod auth;
 mod commands;
 mod deadlines;
 mod upgrade;
@@ -21,6 +22,7 @@ use nsq_broker::Delivery;
 use nsq_net::Stream;
 use nsq_proto::{Admission, ClientState, Decoder, Fatal, ProtocolError, frame, magic};
 
+use self::auth::Authorized;
 use self::commands::Subscribed;
 use self::deadlines::Deadlines;
 use crate::channel::{Pulled, wake};
@@ -106,6 +108,8 @@ pub(crate) struct Driver {
     pending: Pending,
     read_bytes: usize,
     admission: Admission,
+    /// Boxed, because most connections have none.
+    authorized: Option<Box<Authorized>>,
     subscribed: Option<Subscribed>,
     deadlines: Deadlines,
     deliveries: Vec<Delivery>,
@@ -116,7 +120,8 @@ impl Driver {
         let now_ns = node.clock.now_ns();
         let settings = client.settings.lock().clone();
         let tls_required_unmet = node.tls_required() != TlsRequired::No;
-        let admission = Admission { tls_required_unmet, ..Admission::default() };
+        let announces_batches = node.auth.is_some();
+        let admission = Admission { tls_required_unmet, announces_batches, ..Admission::default() };
         Self {
             decoder: Decoder::new(node.limits),
             deadlines: Deadlines::new(now_ns, &settings),
@@ -128,6 +133,7 @@ impl Driver {
             pending: Pending::default(),
             read_bytes: READ_BYTES_MIN,
             admission,
+            authorized: None,
             subscribed: None,
             deliveries: Vec::new(),
         }

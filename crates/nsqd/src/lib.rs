@@ -1,5 +1,6 @@
 //! The message daemon: topics, channels and connections of one node.
 
+mod auth;
 mod backing;
 mod channel;
 mod client;

@@ -17,6 +17,7 @@ use nsq_store::{Store, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
+use crate::auth::AuthServers;
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
 use crate::handles::Handles;
@@ -46,6 +47,8 @@ pub struct Node {
     pub(crate) handles: Handles,
     /// For clients that ask for it, if there is a certificate.
     pub(crate) tls: Option<Arc<TlsServer>>,
+    /// Who says what clients may do; none: everybody may do everything.
+    pub(crate) auth: Option<AuthServers>,
     pub(crate) node_id: NodeId,
     pub(crate) clock: Clock,
     pub(crate) log: Logger,
@@ -80,6 +83,7 @@ impl Node {
     pub(crate) fn new(
         options: Options,
         tls: Option<Arc<TlsServer>>,
+        auth: Option<AuthServers>,
         disk: Arc<dyn Disk>,
         log: Logger,
         append_permits: usize,
@@ -108,6 +112,7 @@ impl Node {
             identify_limits: options.identify_limits(),
             handles,
             tls,
+            auth,
             options,
             node_id,
             clock: Clock::start(),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use nsq_app::flags::{Accepted, IgnoredNumber, LaterFlag, TlsMinVersion, TlsRequired};
+use nsq_api::HttpUrl;
+use nsq_app::flags::{IgnoredNumber, TlsMinVersion, TlsRequired};
 use nsq_app::{DaemonOptions, InvalidTls, LogFormat, LogLevel, TlsFlags};
 use nsq_proto::{IdentifyLimits, Limits, Topology};
 use thiserror::Error;
@@ -47,6 +48,11 @@ nsq_app::flags! {
         /// lookupd TCP address (may be given multiple times)
         "lookupd-tcp-address", key "nsqlookupd_tcp_addresses"
             => nsqlookupd_tcp_addresses: Vec<String> = Vec::new();
+        /// <addr>:<port> or a full url to query auth server (may be given multiple times)
+        "auth-http-address", key "auth_http_addresses"
+            => auth_http_addresses: Vec<String> = Vec::new();
+        /// HTTP method to use for auth server requests: get or post
+        "auth-http-request-method" => auth_http_request_method: String = "get".to_owned();
         /// timeout for HTTP connect
         "http-client-connect-timeout"
             => http_client_connect_timeout: Duration = Duration::from_secs(2);
@@ -152,23 +158,6 @@ nsq_app::flags! {
         /// enable snappy feature negotiation (client compression)
         "snappy" => snappy: bool = true;
     }
-    later LATER;
-}
-
-/// Options of Go NSQ that are refused until there is what they are for.
-const LATER: &[LaterFlag] = &[
-    later("auth-http-address", "auth_http_addresses", Accepted::Empty, "AUTH"),
-    // How to ask somebody who is never asked.
-    later("auth-http-request-method", "auth_http_request_method", Accepted::Any, "AUTH"),
-];
-
-const fn later(
-    name: &'static str,
-    config_key: &'static str,
-    accepted: Accepted,
-    needs: &'static str,
-) -> LaterFlag {
-    LaterFlag { name, config_key, accepted, needs }
 }
 
 /// Sizes travel as signed 32-bit numbers.
@@ -197,6 +186,15 @@ pub enum InvalidOptions {
     /// Not in 1 to 9.
     #[error("--max-deflate-level must be [1,9]")]
     DeflateLevel,
+    /// Neither of the two methods.
+    #[error("--auth-http-request-method must be post or get")]
+    AuthMethod,
+    /// Nothing that can be asked.
+    #[error(
+        "--auth-http-address must be <addr>:<port> or a URL of http or https without user, \
+         not {0:?}"
+    )]
+    AuthAddress(String),
     /// Flags of TLS that do not go together.
     #[error("{0}")]
     Tls(#[from] InvalidTls),
@@ -212,6 +210,10 @@ impl Options {
             return Err(InvalidOptions::NodeId);
         }
         self.tls().check()?;
+        self.auth_urls()?;
+        if !["get", "post"].contains(&self.auth_http_request_method.as_str()) {
+            return Err(InvalidOptions::AuthMethod);
+        }
         let least = [
             ("max-bytes-per-file", self.max_bytes_per_file, 1),
             ("sync-every", self.sync_every, 1),
@@ -256,6 +258,19 @@ impl Options {
         unknown.chain(self.tls().warning().map(str::to_owned)).collect()
     }
 
+    /// Where to ask what clients may do; nowhere when everybody may do everything.
+    pub(crate) fn auth_urls(&self) -> Result<Vec<HttpUrl>, InvalidOptions> {
+        let urls = self.auth_http_addresses.iter().map(|address| {
+            let url = if address.contains("://") {
+                HttpUrl::parse(address)
+            } else {
+                HttpUrl::parse(&format!("http://{address}/auth"))
+            };
+            url.ok_or_else(|| InvalidOptions::AuthAddress(address.clone()))
+        });
+        urls.collect()
+    }
+
     /// The options of TLS.
     pub(crate) fn tls(&self) -> TlsFlags<'_> {
         TlsFlags {
@@ -297,7 +312,7 @@ impl Options {
             tls_available: !self.tls_cert.is_empty(),
             snappy_enabled: self.snappy,
             deflate_enabled: self.deflate,
-            ..IdentifyLimits::default()
+            auth_required: !self.auth_http_addresses.is_empty(),
         }
     }
 }

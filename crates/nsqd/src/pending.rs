@@ -1,7 +1,7 @@
 //! Commands of the same kind that came together, gathered to be done together.
 
 use bytes::{Bytes, BytesMut};
-use nsq_proto::{MessageId, ProtocolError, TopicName};
+use nsq_proto::{MessageId, ProtocolError, TopicName, Verb};
 
 use crate::topic::{Publication, PublishError};
 
@@ -17,6 +17,14 @@ pub(crate) enum PublishKind {
 }
 
 impl PublishKind {
+    pub(crate) fn verb(self) -> Verb {
+        match self {
+            Self::Pub => Verb::Pub,
+            Self::Mpub => Verb::Mpub,
+            Self::Dpub => Verb::Dpub,
+        }
+    }
+
     pub(crate) fn failed(self, reason: &PublishError) -> ProtocolError {
         match self {
             Self::Pub => ProtocolError::pub_failed(reason),

@@ -13,6 +13,7 @@ use nsq_store::disk::{Disk, OsDisk};
 use nsq_store::lock::DirLock;
 use tokio::task::JoinSet;
 
+use crate::auth::AuthServers;
 use crate::client::Client;
 use crate::crowd::Crowd;
 use crate::driver::Driver;
@@ -65,6 +66,7 @@ impl Server {
         let tls = options.tls().load().map_err(|error| {
             instantiate(anyhow::anyhow!("failed to build TLS config - {error}"))
         })?;
+        let auth = AuthServers::of(&options).map_err(|error| instantiate(error.into()))?;
         log.info(format_args!("{}", nsq_app::version::line("nsqd")));
         log.info(format_args!("ID: {}", options.node_id));
         for warning in options.warnings() {
@@ -84,7 +86,7 @@ impl Server {
         };
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let permits = workers.saturating_sub(1).max(1);
-        let node = Node::new(options, tls, disk, log, permits).map_err(|error| {
+        let node = Node::new(options, tls, auth, disk, log, permits).map_err(|error| {
             let path = path.display();
             anyhow::anyhow!(
                 "failed to load metadata - cannot use {path} - {error}; the directory must be \

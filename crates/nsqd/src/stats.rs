@@ -185,18 +185,23 @@ fn client_stats(client: &Client, selection: &Selection) -> ClientStats {
             "" => published.all(),
             topic => published.of(topic).into_iter().collect(),
         },
-        ..secrecy(client)
+        ..security(client)
     }
 }
 
-/// What its connection is wrapped in.
-fn secrecy(client: &Client) -> ClientStats {
+/// What its connection is wrapped in, and who an auth server says it is.
+fn security(client: &Client) -> ClientStats {
     let compression = client.compression.get();
     let mut stats = ClientStats {
         snappy: compression == Some(&Compression::Snappy),
         deflate: compression == Some(&Compression::Deflate),
         ..ClientStats::default()
     };
+    if let Some(identity) = &*client.identity.lock() {
+        stats.authed = true;
+        stats.auth_identity.clone_from(&identity.name);
+        stats.auth_identity_url.clone_from(&identity.url);
+    }
     if let Some(facts) = client.tls.get() {
         stats.tls = true;
         stats.tls_version = tls_version(facts.version);

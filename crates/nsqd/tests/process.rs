@@ -110,7 +110,6 @@ fn wrong_command_lines_and_files() {
         ("syntax", "id = 1\nid ="),
         ("special", "log_level = \"bogus\""),
         ("type", "id = 1.5"),
-        ("later", "auth_http_addresses = [\"127.0.0.1:1\"]"),
         ("tls", "tls_required = \"bogus\""),
         ("range", "id = 2000"),
     ] {
@@ -121,12 +120,6 @@ fn wrong_command_lines_and_files() {
             ["--nosuch"].as_slice(),
             2,
             "flag provided but not defined: -nosuch\nrun 'nsqd --help' for the flags",
-        ),
-        (
-            &["--auth-http-address=a"],
-            2,
-            "--auth-http-address needs AUTH, which this version does not have yet: remove it\n\
-             run 'nsqd --help' for the flags",
         ),
         (
             &["--config=nofile", "--log-prefix=x"],
@@ -140,12 +133,6 @@ fn wrong_command_lines_and_files() {
             &["--config=type"],
             1,
             "[nsqd] FATAL: failed to coerce value 1.5 for id - expected an integer, not a float",
-        ),
-        (
-            &["--config=later"],
-            1,
-            "[nsqd] FATAL: failed to load config file later - auth_http_addresses needs AUTH, \
-             which this version does not have yet: remove it",
         ),
         (
             &["--config=range"],
@@ -173,6 +160,12 @@ fn values_that_it_cannot_run_with() {
         (
             "--tls-client-auth-policy=verify",
             "--tls-client-auth-policy must be require or require-verify, not \"verify\"",
+        ),
+        ("--auth-http-request-method=GET", "--auth-http-request-method must be post or get"),
+        (
+            "--auth-http-address=ftp://a/",
+            "--auth-http-address must be <addr>:<port> or a URL of http or https without user, \
+             not \"ftp://a/\"",
         ),
         ("--max-rdy-count=0", "--max-rdy-count must be at least 1"),
         ("--sync-every=0", "--sync-every must be at least 1"),
@@ -205,7 +198,7 @@ fn values_that_it_cannot_run_with() {
 fn help_and_version_are_no_mistakes() {
     let home = Home::new();
     let (code, text) = home.refused(&["--help"]);
-    assert!(code == Some(0) && text.starts_with("Usage of nsqd:\n  -broadcast-"), "{text}");
+    assert!(code == Some(0) && text.starts_with("Usage of nsqd:\n  -auth-http-"), "{text}");
     assert_eq!(home.refused(&["--version", "--config=nofile"]), (Some(0), String::new()));
 }
 

@@ -37,10 +37,6 @@ pub(super) fn check(workspace: &Workspace, script: impl Fn() -> Command) -> Resu
     };
     with(&own, &["plain", "tls"])?;
     with(&[&own[..], &verified].concat(), &["certificate"])?;
-    // Here it comes next.
-    if env::var_os(OTHER_NSQD).is_none() {
-        return Ok(());
-    }
     with(&authorized, &["auth"])
 }
 

@@ -55,19 +55,6 @@ pub enum ConfigError {
         /// The type's complaint.
         reason: String,
     },
-    /// An option whose feature does not exist yet.
-    #[error(
-        "failed to load config file {path} - {key} needs {needs}, which this version does not \
-         have yet: remove it"
-    )]
-    NotYet {
-        /// As given.
-        path: String,
-        /// The option.
-        key: &'static str,
-        /// The feature.
-        needs: &'static str,
-    },
 }
 
 impl<O: FlagSet + Clone> CommandLine<O> {
@@ -96,11 +83,6 @@ impl<O: FlagSet + Clone> CommandLine<O> {
         value: &Value,
         settings: &mut Settings<O>,
     ) -> Result<(), ConfigError> {
-        if let Some(later) = O::LATER.iter().find(|later| later.config_key == key) {
-            let (path, key, needs) = (path.to_owned(), later.config_key, later.needs);
-            let is_accepted = later.accepts_config(value);
-            return is_accepted.then_some(()).ok_or(ConfigError::NotYet { path, key, needs });
-        }
         let Some(flag) = O::FLAGS.iter().find(|flag| flag.config_key == Some(key)) else {
             settings.warnings.push(unknown::<O>(path, key, value));
             return Ok(());
@@ -172,12 +154,11 @@ fn read(path: &str) -> Result<Table, ConfigError> {
 
 /// What to say of a key that is no option.
 fn unknown<O: FlagSet>(path: &str, key: &str, value: &Value) -> String {
-    let keys = O::FLAGS.iter().filter_map(|flag| flag.config_key);
-    let known = keys.chain(O::LATER.iter().map(|later| later.config_key));
+    let mut known = O::FLAGS.iter().filter_map(|flag| flag.config_key);
     let underscored = key.replace('-', "_");
     if value.is_table() {
         format!("{path}: ignoring the table [{key}]: options stand at the top level")
-    } else if key.contains('-') && known.into_iter().any(|known| known == underscored) {
+    } else if key.contains('-') && known.any(|known| known == underscored) {
         format!("{path}: ignoring {key}: the key is {underscored}")
     } else {
         format!("{path}: ignoring {key}: no such option in a file")

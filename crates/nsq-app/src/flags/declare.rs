@@ -26,8 +26,7 @@
 /// joined with blanks. Its type says how a value reads: see
 /// [`FlagValue`](crate::flags::FlagValue). The configuration key is the field's name unless
 /// another or none is given. `without effect "why"` marks a flag that is only read for the sake of
-/// old command lines and files. Behind the struct, `later TABLE;` names the
-/// [`LaterFlag`](crate::flags::LaterFlag)s of options whose feature is not there yet.
+/// old command lines and files.
 #[macro_export]
 macro_rules! flags {
     (
@@ -40,7 +39,6 @@ macro_rules! flags {
                     => $field:ident: $type:ty = $default:expr;
             )*
         }
-        $(later $later:expr;)?
     ) => {
         $(#[$attribute])*
         // Help texts are written for terminals: `<addr>` and `[1,9]` mean themselves.
@@ -82,8 +80,6 @@ macro_rules! flags {
                     },
                 },
             )*];
-
-            $(const LATER: &'static [$crate::flags::LaterFlag] = $later;)?
         }
     };
     (@optional) => { ::core::option::Option::None };

@@ -32,14 +32,6 @@ pub enum FlagError {
     /// An argument that cannot be text; shown with replacement characters.
     #[error("argument is not UTF-8: {0}")]
     NotUtf8(String),
-    /// An option that will exist, with a value that asks for more than there is.
-    #[error("--{name} needs {needs}, which this version does not have yet: remove it")]
-    NotYet {
-        /// Flag, without dashes.
-        name: &'static str,
-        /// The feature.
-        needs: &'static str,
-    },
     /// A whole line that stands alone; see [`ValueError::FatalLine`].
     #[error("{0}")]
     FatalLine(String),

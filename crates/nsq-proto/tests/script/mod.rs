@@ -33,7 +33,8 @@ pub(crate) fn run(
             }
             match decoder.next(rest, &admission) {
                 Ok(Decoded::Command { command, used }) => {
-                    assert!(0 < used && used <= rest.len());
+                    let is_announcement = matches!(command, Command::AnnouncePublish { .. });
+                    assert!(is_announcement == (used == 0) && used <= rest.len());
                     follow(&mut admission, &command);
                     lines.push(describe(&command));
                     (position, wanted) = (position + used, 0);
@@ -78,6 +79,7 @@ fn describe(command: &Command<'_>) -> String {
         Command::DeferredPublish { topic, delay_ms, block } => {
             format!("DPUB {topic} {delay_ms}{}", bodies(block))
         }
+        Command::AnnouncePublish { topic } => format!("MPUB {topic} ..."),
         Command::MultiPublish { topic, count, block } => {
             assert_eq!(Bodies::new(block).count(), *count as usize);
             format!("MPUB {topic} {count}{}", bodies(block))

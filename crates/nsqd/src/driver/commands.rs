@@ -8,10 +8,11 @@ use nsq_app::nanoseconds;
 use nsq_broker::{ConsumerKey, Epochs, NotHeld as Held, Sequence};
 use nsq_proto::{
     ChannelName, ClientState, Command, Decoded, Features, IdentifyAnswer, IdentifyRequest,
-    MessageId, NotHeld, ProtocolError, TopicName, frame,
+    MessageId, NotHeld, ProtocolError, TopicName, Verb, frame,
 };
 
 use super::{DEFAULT_OUTPUT_BUFFER, DELIVERY_BYTES, Driver, End};
+use crate::auth::Secret;
 use crate::channel::{Channel, wake};
 use crate::client::{Client, add};
 use crate::node::{Node, VERSION};
@@ -46,7 +47,8 @@ struct Ids {
 /// A command that is done by itself. Owned, because doing it may wait.
 enum Single {
     Identify(Vec<u8>),
-    Auth,
+    Auth(Secret),
+    AnnouncePublish(TopicName),
     Subscribe(TopicName, ChannelName),
     Ready(u32),
     Requeue(MessageId, u64),
@@ -124,7 +126,13 @@ impl Driver {
                 }
                 Command::Nop => None,
                 Command::Identify { body } => Some(Single::Identify(body.to_vec())),
-                Command::Auth { .. } => Some(Single::Auth),
+                Command::Auth { body } => Some(Single::Auth(Secret(body.to_vec()))),
+                Command::AnnouncePublish { topic } => {
+                    let now_ns = self.node.clock.now_ns();
+                    let known = self.authorized.as_ref();
+                    let is_known = known.is_some_and(|known| known.still_permits(topic, now_ns));
+                    (!is_known).then(|| Single::AnnouncePublish(topic.clone()))
+                }
                 Command::Subscribe { topic, channel } => Some(Single::Subscribe(topic, channel)),
                 Command::Ready { count } => Some(Single::Ready(count)),
                 Command::Requeue { id, delay_ms } => Some(Single::Requeue(id, delay_ms)),
@@ -151,6 +159,10 @@ impl Driver {
         let Some(run) = self.pending.publishes.take() else { return Ok(()) };
         let (kind, commands, messages) = (run.kind, run.commands, run.count());
         let topic_name = run.topic.clone();
+        // MPUB was checked before its body was read.
+        if self.node.auth.is_some() && kind != PublishKind::Mpub {
+            self.authorize_run(kind.verb(), &topic_name).await?;
+        }
         if let Err(error) = self.publish(run).await {
             return Err(End::Error(kind.failed(&error)));
         }
@@ -209,7 +221,8 @@ impl Driver {
     async fn execute_single(&mut self, single: Single) -> Result<(), End> {
         match single {
             Single::Identify(body) => self.identify(&body).await,
-            Single::Auth => Err(End::Error(ProtocolError::auth_disabled())),
+            Single::Auth(secret) => self.authenticate(secret).await,
+            Single::AnnouncePublish(topic) => self.authorize(Verb::Mpub, &topic, None).await,
             Single::Subscribe(topic, channel) => self.subscribe(topic, channel).await,
             Single::Ready(count) => {
                 if let Some(subscribed) = &self.subscribed {
@@ -277,6 +290,7 @@ impl Driver {
 
     /// Joins a channel. Making one writes to the disk, so it is done on a thread that may wait.
     async fn subscribe(&mut self, topic: TopicName, channel: ChannelName) -> Result<(), End> {
+        self.authorize(Verb::Sub, &topic, Some(&channel)).await?;
         let (node, client) = (Arc::clone(&self.node), Arc::clone(&self.client));
         let joined = tokio::task::spawn_blocking(move || join(&node, &client, &topic, &channel));
         let exiting = || Err(ProtocolError::sub_failed("exiting"));

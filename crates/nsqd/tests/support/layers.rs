@@ -9,15 +9,6 @@ use flate2::{Compression, Decompress, FlushDecompress};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use super::is_original;
-
-/// Whether this daemon asks auth servers.
-const HAS_AUTH: bool = false;
-
-pub(crate) fn has_auth() -> bool {
-    HAS_AUTH || is_original()
-}
-
 /// Bytes in both directions.
 pub(crate) trait Layer: Read + Write + Send {}
 

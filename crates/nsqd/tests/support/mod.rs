@@ -18,7 +18,7 @@ pub(crate) use client::{Client, Frame, Message};
 pub(crate) use commands::{UNKNOWN_ID, deferred, identify, publish, publish_many, with_size};
 pub(crate) use daemon::{Daemon, is_original, try_start};
 pub(crate) use http::{Answer, ask};
-pub(crate) use layers::{Handshake, has_auth, in_deflate, in_snappy};
+pub(crate) use layers::{Handshake, in_deflate, in_snappy};
 pub(crate) use lookupd::{Lookupd, Manner};
 pub(crate) use noise::noise;
 pub(crate) use patience::{PATIENCE, eventually};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    AuthServer, Client, Daemon, Frame, Reply, deferred, eventually, has_auth, is_original, publish,
+    AuthServer, Client, Daemon, Frame, Reply, deferred, eventually, is_original, publish,
     publish_many, with_size,
 };
 
@@ -38,9 +38,6 @@ fn entries(entries: &Value) -> String {
 
 #[test]
 fn identify_tells_that_auth_is_required() {
-    if !has_auth() {
-        return;
-    }
     let (server, daemon) = start(EVERYTHING);
     let mut client = daemon.client();
     let answer: Value = serde_json::from_str(&client.negotiate("{}")).expect("JSON");
@@ -57,9 +54,6 @@ fn identify_tells_that_auth_is_required() {
 
 #[test]
 fn answers_to_auth() {
-    if !has_auth() {
-        return;
-    }
     let (server, daemon) = start(EVERYTHING);
     let entry = json!({ "topic": "t", "channels": [], "permissions": [] });
     let cases = [
@@ -97,9 +91,6 @@ fn answers_to_auth() {
 
 #[test]
 fn what_is_wrong_with_auth_itself() {
-    if !has_auth() {
-        return;
-    }
     let (server, daemon) = start(EVERYTHING);
     for line in ["AUTH x\n", "AUTH \n", "AUTH x y\n"] {
         daemon.refuses(line, "E_INVALID AUTH invalid number of parameters");
@@ -132,9 +123,6 @@ fn what_is_wrong_with_auth_itself() {
 
 #[test]
 fn without_auth_nothing_is_published_or_consumed() {
-    if !has_auth() {
-        return;
-    }
     let (server, daemon) = start(EVERYTHING);
     let first = |command: &str| format!("E_AUTH_FIRST AUTH required before {command}");
     daemon.refuses(publish("t", "a"), first("PUB"));
@@ -155,9 +143,6 @@ fn without_auth_nothing_is_published_or_consumed() {
 
 #[test]
 fn where_in_a_command_it_is_checked() {
-    if !has_auth() {
-        return;
-    }
     let (_server, daemon) = start(EVERYTHING);
     // PUB and DPUB: behind the whole body.
     let name = "PUB topic name \"a!\" is not valid";
@@ -211,9 +196,6 @@ fn check(entry: &Value, expected: [bool; 3]) {
 
 #[test]
 fn what_an_entry_permits() {
-    if !has_auth() {
-        return;
-    }
     let both = ["subscribe", "publish"];
     let entry = |topic: &str, channels: &[&str], permissions: &[&str]| json!({ "topic": topic, "channels": channels, "permissions": permissions });
     // PUB foo, SUB foo ch, SUB xfoox other.
@@ -239,9 +221,6 @@ fn what_an_entry_permits() {
 
 #[test]
 fn one_entry_that_permits_is_enough() {
-    if !has_auth() {
-        return;
-    }
     let list = json!([
         { "topic": "^a$", "channels": [".*"], "permissions": ["publish"] },
         { "topic": "^b$", "channels": ["c"], "permissions": ["subscribe"] },
@@ -277,9 +256,6 @@ fn short() -> Reply {
 
 #[test]
 fn after_its_time_a_permission_is_asked_for_again() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(short());
     let daemon = Daemon::start(&[&server.flag()]);
     let mut client = admitted(&daemon);
@@ -318,7 +294,7 @@ fn after_its_time_a_permission_is_asked_for_again() {
 #[test]
 fn a_permission_may_be_for_ever() {
     // In the original the nanoseconds wrap around, and it asks before every command.
-    if !has_auth() || is_original() {
+    if is_original() {
         return;
     }
     for ttl in ["10000000000", "9223372036854775807"] {
@@ -334,9 +310,6 @@ fn a_permission_may_be_for_ever() {
 
 #[test]
 fn a_subscription_outlives_its_permission() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(short());
     let daemon = Daemon::start(&[&server.flag()]);
     let mut consumer = admitted(&daemon);
@@ -368,9 +341,6 @@ fn a_subscription_outlives_its_permission() {
 
 #[test]
 fn statistics_tell_who_it_is() {
-    if !has_auth() {
-        return;
-    }
     let (server, daemon) = start(EVERYTHING);
     let mut client = admitted(&daemon);
     client.subscribe("t", "c");
@@ -393,9 +363,6 @@ fn statistics_tell_who_it_is() {
 
 #[test]
 fn a_slow_auth_server_holds_up_nobody_else() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     let mut daemon = Daemon::start(&[&server.flag(), "--http-client-request-timeout=60s"]);
     let mut honest = admitted(&daemon);

@@ -5,8 +5,7 @@ use std::net::TcpListener;
 use serde_json::json;
 
 use crate::support::{
-    AuthServer, Certificates, Client, Daemon, Frame, Reply, eventually, has_auth, publish,
-    with_size,
+    AuthServer, Certificates, Client, Daemon, Frame, Reply, eventually, publish, with_size,
 };
 
 const EVERYTHING: &str = r#"{"ttl":60,"identity":"who","authorizations":[{"topic":".*","channels":[".*"],"permissions":["subscribe","publish"]}]}"#;
@@ -32,9 +31,6 @@ fn line(path: &str, secret: &str) -> String {
 
 #[test]
 fn the_request() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     let daemon = Daemon::start(&[&server.flag()]);
     assert_eq!(ask(&mut daemon.client(), "s3cret"), Frame::response(ADMITTED));
@@ -53,9 +49,6 @@ fn the_request() {
 
 #[test]
 fn secrets_are_escaped_as_in_a_form() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     let daemon = Daemon::start(&[&server.flag()]);
     let every_byte: Vec<u8> = (0..=255).collect();
@@ -82,9 +75,6 @@ fn secrets_are_escaped_as_in_a_form() {
 
 #[test]
 fn addresses_may_be_urls() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     // Nothing is understood of a URL: the query is put behind it.
     for (url, path) in
@@ -100,9 +90,6 @@ fn addresses_may_be_urls() {
 
 #[test]
 fn the_certificate_of_a_client_is_named() {
-    if !has_auth() {
-        return;
-    }
     let certificates = Certificates::new();
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     // Without a policy no certificate is asked for, and a client's own is not seen.
@@ -123,9 +110,6 @@ fn the_certificate_of_a_client_is_named() {
 
 #[test]
 fn answers_that_are_failures() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     let daemon = Daemon::start(&[&server.flag()]);
     let entry = json!({ "topic": "t", "channels": ["c"], "permissions": ["publish"] });
@@ -172,9 +156,6 @@ fn answers_that_are_failures() {
 
 #[test]
 fn an_answer_without_entries_permits_nothing() {
-    if !has_auth() {
-        return;
-    }
     let server = AuthServer::start(Reply::ok(EVERYTHING));
     let daemon = Daemon::start(&[&server.flag()]);
     for body in [
@@ -199,9 +180,6 @@ fn dead() -> String {
 
 #[test]
 fn of_several_servers_one_that_answers_is_enough() {
-    if !has_auth() {
-        return;
-    }
     let failing = AuthServer::start(Reply::Status(500, String::new()));
     let working = AuthServer::start(Reply::ok(EVERYTHING));
     let daemon = Daemon::start(&[&dead(), &failing.flag(), &working.flag()]);
@@ -220,9 +198,6 @@ fn of_several_servers_one_that_answers_is_enough() {
 
 #[test]
 fn all_servers_are_used() {
-    if !has_auth() {
-        return;
-    }
     let servers = [(); 3].map(|()| AuthServer::start(Reply::ok(EVERYTHING)));
     let flags = servers.each_ref().map(AuthServer::flag);
     let daemon = Daemon::start_with(&flags);
@@ -234,9 +209,6 @@ fn all_servers_are_used() {
 
 #[test]
 fn a_server_that_does_not_answer_is_given_up() {
-    if !has_auth() {
-        return;
-    }
     let silent = AuthServer::start(Reply::Silence);
     let slow = AuthServer::start(Reply::Raw(b"HTTP/1.1 200 OK\r\n".to_vec()));
     for server in [&silent, &slow] {
@@ -249,9 +221,6 @@ fn a_server_that_does_not_answer_is_given_up() {
 
 #[test]
 fn https_servers_must_be_of_the_authority() {
-    if !has_auth() {
-        return;
-    }
     let certificates = Certificates::new();
     let server = AuthServer::start_securely(Reply::ok(EVERYTHING), &certificates);
     let flag = format!("--auth-http-address=https://{}/auth", server.address);
@@ -273,9 +242,6 @@ fn https_servers_must_be_of_the_authority() {
 
 #[test]
 fn a_plain_server_may_send_nsqd_to_its_secure_port() {
-    if !has_auth() {
-        return;
-    }
     let certificates = Certificates::new();
     let secure = AuthServer::start_securely(Reply::ok(EVERYTHING), &certificates);
     let port = secure.address.port();

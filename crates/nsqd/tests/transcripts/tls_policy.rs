@@ -229,10 +229,6 @@ fn files_that_do_not_fit_are_refused_at_the_start() {
         (vec![root("garbage.pem")], "client TLS", no_pool),
     ];
     for (flags, what, reason) in cases {
-        // There is nobody yet whom this daemon asks.
-        if what == "client TLS" && !is_original() {
-            continue;
-        }
         let refused = refusal(&flags);
         let expected =
             format!("failed to instantiate nsqd - failed to build {what} config - {reason}");
