@@ -41,7 +41,8 @@ pub struct Incoming {
 
 /// ```text
 /// Looking ──0x16──> Shaking ──> Tls
-///    └────other──> Plain, or Refusing ──> Ended
+///    │                 └─failed─> Over
+///    └────other──> Plain, or Refusing ──> Over
 /// ```
 enum State {
     Looking(Socket),
@@ -49,6 +50,10 @@ enum State {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
     Refusing(Socket, &'static [u8]),
+    /// The reason was told. What still comes is thrown away: closing with input unread would
+    /// destroy our last words, an alert or a refusal, on their way.
+    Over(Socket),
+    /// In the middle of a step.
     Ended,
 }
 
@@ -68,7 +73,9 @@ impl Incoming {
         loop {
             match &mut self.state {
                 State::Plain(_) | State::Tls(_) => return Poll::Ready(Ok(())),
-                State::Ended => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+                State::Over(_) | State::Ended => {
+                    return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+                }
                 State::Looking(socket) => {
                     let first = ready!(poll_first(socket, context))?;
                     let State::Looking(mut socket) = self.take() else { unreachable!() };
@@ -95,8 +102,9 @@ impl Incoming {
                             stream.get_mut().0.expect_whenever();
                             State::Tls(Box::new(stream))
                         }
-                        Err((error, _)) => {
-                            self.state = State::Ended;
+                        Err((error, mut socket)) => {
+                            socket.expect_whenever();
+                            self.state = over(socket, context);
                             return Poll::Ready(Err(error));
                         }
                     };
@@ -105,8 +113,8 @@ impl Incoming {
                     let count = ready!(Pin::new(socket).poll_write(context, refusal))?;
                     *refusal = refusal.get(count..).unwrap_or_default();
                     if refusal.is_empty() || count == 0 {
+                        self.end_refusal(context);
                         let text = "plain text where only TLS is spoken";
-                        self.state = State::Ended;
                         return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
                     }
                 }
@@ -114,8 +122,34 @@ impl Incoming {
         }
     }
 
+    fn end_refusal(&mut self, context: &mut Context<'_>) {
+        if let State::Refusing(socket, _) = self.take() {
+            self.state = over(socket, context);
+        }
+    }
+
     fn take(&mut self) -> State {
         std::mem::replace(&mut self.state, State::Ended)
+    }
+}
+
+/// Says that no more is written, so that the other side sees the end of it.
+fn over(mut socket: Socket, context: &mut Context<'_>) -> State {
+    match Pin::new(&mut socket).poll_shutdown(context) {
+        // The other side may be gone already.
+        Poll::Ready(Ok(()) | Err(_)) | Poll::Pending => State::Over(socket),
+    }
+}
+
+/// Throws away what comes, to its end.
+fn poll_drain(socket: &mut Socket, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let mut unwanted = [0; 4096];
+    loop {
+        let mut buffer = ReadBuf::new(&mut unwanted);
+        ready!(Pin::new(&mut *socket).poll_read(context, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
     }
 }
 
@@ -127,12 +161,17 @@ fn poll_first(socket: &mut Socket, context: &mut Context<'_>) -> Poll<io::Result
     Poll::Ready(Ok(buffer.filled().first().copied()))
 }
 
+/// After a handshake that failed, or plain text that was refused, there is an error once; then
+/// nothing comes but the end, when the other side is done.
 impl AsyncRead for Incoming {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let State::Over(socket) = &mut self.state {
+            return poll_drain(socket, context);
+        }
         ready!(self.poll_open(context))?;
         match &mut self.state {
             State::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
@@ -182,9 +221,10 @@ impl AsyncWrite for Incoming {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Plain(socket) | State::Looking(socket) | State::Refusing(socket, _) => {
-                Pin::new(socket).poll_shutdown(context)
-            }
+            State::Plain(socket)
+            | State::Looking(socket)
+            | State::Refusing(socket, _)
+            | State::Over(socket) => Pin::new(socket).poll_shutdown(context),
             State::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
             State::Shaking(_) | State::Ended => Poll::Ready(Ok(())),
         }
