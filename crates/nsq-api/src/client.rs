@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use nsq_net::{Address, TlsClient, dial};
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+pub use hyper::header::HeaderValue;
 
 /// The media type that NSQ's clients ask for.
 const NSQ_JSON: &str = "application/vnd.nsq; version=1.0";
 
 /// How requests are made; each has a connection of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct HttpClient {
     /// How long connecting may take, looking up the name included.
     pub connect_timeout: Duration,
@@ -25,6 +27,10 @@ pub struct HttpClient {
     pub request_timeout: Duration,
     /// A longer answer is an error.
     pub max_body_bytes: u64,
+    /// Ask over HTTPS, and how.
+    pub tls: Option<TlsClient>,
+    /// What shows that this client may ask: the value of `Authorization`.
+    pub authorization: Option<HeaderValue>,
 }
 
 /// Why there is no answer.
@@ -54,7 +60,7 @@ pub enum RequestError {
 }
 
 impl HttpClient {
-    /// `GET http://<host><target>`, read as JSON. `host` has its port, `target` its query.
+    /// `GET http(s)://<host><target>`, read as JSON. `host` has its port, `target` its query.
     ///
     /// # Errors
     ///
@@ -70,14 +76,21 @@ impl HttpClient {
     }
 
     async fn get(&self, host: &str, target: &str) -> Result<Bytes, RequestError> {
-        let connected = timeout(self.connect_timeout, TcpStream::connect(host)).await;
-        let stream = connected.map_err(|_| RequestError::TimedOut)??;
+        let address = Address::Tcp(host.to_owned());
+        let stream = dial(&address, self.tls.as_ref(), self.connect_timeout).await;
+        let stream = stream.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => RequestError::TimedOut,
+            _ => RequestError::Connect(error),
+        })?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::get(target)
+        let mut request = Request::get(target)
             .header(HOST, host)
             .header(ACCEPT, NSQ_JSON)
             .body(Empty::<Bytes>::new())?;
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         let answered = async {
             let response = sender.send_request(request).await?;
             let status = response.status();

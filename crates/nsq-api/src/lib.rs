@@ -12,7 +12,7 @@ mod lookup;
 mod nanoseconds;
 mod stats;
 
-pub use client::{HttpClient, RequestError};
+pub use client::{HeaderValue, HttpClient, RequestError};
 pub use error_body::ErrorBody;
 pub use info::Info;
 pub use json::to_json;
