@@ -287,8 +287,8 @@ impl Options {
         let unknown =
             unknown.map(|name| format!("--enable-experiment: there is no experiment {name}"));
         let overheard = !self.lookupd_http_token_file.is_empty() && !self.lookupd_tls;
-        let overheard = overheard.then(
-            || "--lookupd-http-token-file without --lookupd-tls: tokens travel in plain text",
+        let overheard = overheard.then_some(
+            "--lookupd-http-token-file without --lookupd-tls: tokens travel in plain text",
         );
         let others = self.tls().warning().into_iter().chain(overheard);
         unknown.chain(others.map(str::to_owned)).collect()

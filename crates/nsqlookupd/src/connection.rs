@@ -302,10 +302,9 @@ impl Connection {
             self.output.shutdown().await?;
             io::Result::Ok(())
         };
-        match timeout(LINGER, last).await {
-            Ok(Ok(())) => linger(&mut self.input).await,
-            // The client will not read it.
-            Ok(Err(_)) | Err(_) => {}
+        // Otherwise the client will not read it.
+        if let Ok(Ok(())) = timeout(LINGER, last).await {
+            linger(&mut self.input).await;
         }
     }
 }

@@ -374,9 +374,10 @@ fn a_flood_of_half_handshakes_keeps_no_nsqd_out() {
     let flood: Vec<_> = (0..200)
         .map(|_| {
             let mut stream = TcpStream::connect(&tcp).expect("it listens");
-            // It may have made room for another already.
-            if stream.write_all(&[0x16, 3, 1, 2]).is_ok() {}
-            stream
+            match stream.write_all(&[0x16, 3, 1, 2]) {
+                // It may have made room for another already.
+                Ok(()) | Err(_) => stream,
+            }
         })
         .collect();
     let mut client = TcpStream::connect(&tcp).expect("it listens");
@@ -389,4 +390,32 @@ fn a_flood_of_half_handshakes_keeps_no_nsqd_out() {
     client.read_exact(&mut answer).expect("it answers");
     assert_eq!(answer[4], b'{');
     drop(flood);
+}
+
+#[test]
+fn tokens_in_plain_text_are_warned_of() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = Authority::new().sign(home.path(), "nsqlookupd");
+    let (certificate, key) = (certificate.display(), key.display());
+    let tokens = home.path().join("tokens");
+    std::fs::write(&tokens, "the-token-of-before\n").expect("room for a file");
+    let tokens = format!("--http-token-file={}", tokens.display());
+    let (certificate, key) = (format!("--tls-cert={certificate}"), format!("--tls-key={key}"));
+    let everywhere = "--http-address=0.0.0.0:0";
+    for (flags, is_warned) in [
+        (vec![everywhere, &tokens], true),
+        (vec![everywhere, &tokens, &certificate, &key], true),
+        (vec![everywhere, &tokens, &certificate, &key, "--tls-required"], false),
+        (vec![&tokens], false),
+        (vec![everywhere], false),
+    ] {
+        let mut program = Program::start(&flags);
+        program.line("HTTP: listening on ");
+        program.signal(Signal::TERM);
+        let mut rest = String::new();
+        program.log.read_to_string(&mut rest).expect("text");
+        let text = "WARNING: HTTP: tokens travel in plain text to 0.0.0.0:";
+        assert_eq!(rest.contains(text), is_warned, "{flags:?}: {rest}");
+        assert_eq!(program.ended(), Some(0));
+    }
 }
