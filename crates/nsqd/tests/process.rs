@@ -556,3 +556,31 @@ fn whom_nsqd_trusts_is_read_again() {
         std::thread::sleep(LOOK_EVERY);
     }
 }
+
+#[test]
+fn an_nsqlookupd_that_asks_for_a_token_is_named_when_it_refuses() {
+    let home = Home::new();
+    let tokens = home.write("tokens", "the-token-of-others\n");
+    home.write("own", "the-token-that-is-wrong\n");
+    let options = nsqlookupd::Options {
+        tcp_address: "127.0.0.1:0".to_owned(),
+        http_address: "127.0.0.1:0".to_owned(),
+        broadcast_address: "127.0.0.1".to_owned(),
+        http_token_file: tokens.display().to_string(),
+        ..nsqlookupd::Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let log = nsq_app::Logger::to_stderr("", nsq_app::LogLevel::Fatal);
+    let lookupd = runtime.block_on(nsqlookupd::Server::start(options, log)).expect("it starts");
+    let address = format!("--lookupd-tcp-address={}", lookupd.tcp_address());
+    runtime.spawn(lookupd.run(nsq_app::Shutdown::new()));
+    let daemon = Daemon::start(&home, &["--lookupd-http-token-file=own", &address]);
+    daemon.line("--lookupd-http-token-file without --lookupd-tls: tokens travel in plain text");
+    let http = daemon.line("HTTP: listening on ");
+    let http = http.rsplit(' ').next().expect("an address");
+    let mut stream = TcpStream::connect(http).expect("it listens");
+    stream.write_all(b"POST /topic/create?topic=t HTTP/1.0\r\n\r\n").expect("it reads");
+    let line = daemon.line("failed to query nsqlookupd for channels to pre-create for topic t");
+    assert!(line.contains("got response 401 Unauthorized"), "{line}");
+    assert!(!line.contains("the-token"), "{line}");
+}
