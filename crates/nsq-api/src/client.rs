@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use nsq_net::{Address, Socket, TlsClient};
+use nsq_net::{Address, TlsClient, dial};
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::HttpUrl;
+
+pub use hyper::header::HeaderValue;
 
 /// The media type that NSQ's clients ask for.
 const NSQ_JSON: &str = "application/vnd.nsq; version=1.0";
@@ -23,7 +24,7 @@ const PRODUCT: &str = concat!("nsq-rust/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// How requests are made; each has a connection of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct HttpClient {
     /// How long connecting may take, looking up the name included.
     pub connect_timeout: Duration,
@@ -31,6 +32,10 @@ pub struct HttpClient {
     pub request_timeout: Duration,
     /// A longer answer is an error.
     pub max_body_bytes: u64,
+    /// How HTTPS is spoken.
+    pub tls: Option<TlsClient>,
+    /// What shows that this client may ask: the value of `Authorization`.
+    pub authorization: Option<HeaderValue>,
 }
 
 /// A request.
@@ -38,8 +43,6 @@ pub struct HttpClient {
 pub struct HttpRequest<'a> {
     /// Where it goes.
     pub url: &'a HttpUrl,
-    /// What a URL of HTTPS is spoken to with.
-    pub tls: Option<&'a TlsClient>,
     /// What a form says, encoded already; then the request is a POST.
     pub form: Option<&'a str>,
 }
@@ -92,7 +95,8 @@ impl From<io::Error> for RequestError {
 }
 
 impl HttpClient {
-    /// `GET http://<host><target>`, read as JSON. `host` has its port, `target` its query.
+    /// `GET http(s)://<host><target>`, read as JSON: over HTTPS if there is TLS for it. `host` has
+    /// its port, `target` its query.
     ///
     /// # Errors
     ///
@@ -102,8 +106,8 @@ impl HttpClient {
         host: &str,
         target: &str,
     ) -> Result<T, RequestError> {
-        let url = HttpUrl::http(host, target);
-        let request = HttpRequest { url: &url, tls: None, form: None };
+        let url = HttpUrl::new(self.tls.is_some(), host, target);
+        let request = HttpRequest { url: &url, form: None };
         let HttpAnswer { status, body } = self.exchange(request).await?;
         if !status.is_success() {
             let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
@@ -118,29 +122,24 @@ impl HttpClient {
     ///
     /// See [`RequestError`]; not [`RequestError::Status`].
     pub async fn exchange(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
-        let answer = timeout(self.request_timeout, self.connect(request)).await;
+        let answer = timeout(self.request_timeout, self.converse(request)).await;
         answer.map_err(|_| RequestError::TimedOut)?
     }
 
-    async fn connect(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
+    async fn converse(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
+        let tls = match (request.url.is_https(), &self.tls) {
+            (false, _) => None,
+            (true, Some(tls)) => Some(tls),
+            (true, None) => return Err(RequestError::NoTls),
+        };
         let address = Address::Tcp(request.url.address());
-        let socket = Socket::connect(&address, self.connect_timeout).await?;
-        if !request.url.is_https() {
-            return self.converse(socket, request).await;
-        }
-        let tls = request.tls.ok_or(RequestError::NoTls)?;
-        let stream = tls.connect(request.url.name(), socket).await?;
-        self.converse(stream, request).await
-    }
-
-    async fn converse(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
-        request: HttpRequest<'_>,
-    ) -> Result<HttpAnswer, RequestError> {
+        let stream = dial(&address, tls, self.connect_timeout).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let request = request.encode()?;
+        let mut request = request.encode()?;
+        if let Some(authorization) = &self.authorization {
+            request.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
         let answered = async {
             let response = sender.send_request(request).await?;
             let status = response.status();

@@ -34,10 +34,10 @@ impl HttpUrl {
         Some(Self { is_https, host: host.to_owned(), target: format!("{slash}{target}") })
     }
 
-    /// `http://<host><target>`
+    /// `http(s)://<host><target>`
     #[must_use]
-    pub fn http(host: &str, target: &str) -> Self {
-        Self { is_https: false, host: host.to_owned(), target: target.to_owned() }
+    pub fn new(is_https: bool, host: &str, target: &str) -> Self {
+        Self { is_https, host: host.to_owned(), target: target.to_owned() }
     }
 
     /// The same with a query behind it, even if it has one already.
@@ -67,11 +67,6 @@ impl HttpUrl {
     /// Path and query.
     pub(crate) fn target(&self) -> &str {
         &self.target
-    }
-
-    /// Name or address, without port.
-    pub(crate) fn name(&self) -> &str {
-        self.split().0
     }
 
     /// What to connect to.

@@ -31,6 +31,7 @@
 //! ```
 
 mod answer;
+mod bearer;
 mod body;
 mod connection;
 mod escape;
@@ -49,3 +50,10 @@ pub use request::Request;
 pub use route::{Route, get, post, put};
 pub use router::Router;
 pub use server::serve;
+
+/// What somebody gets to read who speaks plain HTTP where TLS is spoken; Go's words.
+pub const NOT_HTTPS: nsq_net::Refusal = nsq_net::Refusal {
+    text: b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+    // Of the methods of HTTP.
+    first_bytes: b"CDGHOPT",
+};

@@ -18,6 +18,7 @@ mod reload;
 mod shutdown;
 mod signals;
 mod tls;
+mod tokens;
 pub mod version;
 
 pub use aside::Aside;
@@ -29,3 +30,4 @@ pub use reload::Reload;
 pub use shutdown::Shutdown;
 pub use signals::Signals;
 pub use tls::{InvalidTls, TlsFlags};
+pub use tokens::{InvalidTokens, TokenFile, TokenFileError, Tokens};

@@ -1,4 +1,4 @@
-//! SIGHUP: the configuration file is read again.
+//! SIGHUP: the configuration file is read again, and what is renewed in place.
 
 use crate::flags::{CommandLine, Settings, changed_keys};
 use crate::{DaemonOptions, Logger};
@@ -11,7 +11,14 @@ pub struct Reload<O> {
     /// What the file said when it was read last.
     last: O,
     changes: Vec<Change<O>>,
+    renewals: Vec<Renewal>,
     log: Logger,
+}
+
+/// Files that are read again at every SIGHUP.
+struct Renewal {
+    what: &'static str,
+    read: Box<dyn FnMut() -> Result<(), String> + Send>,
 }
 
 /// How one option is changed while the daemon runs.
@@ -26,7 +33,7 @@ impl<O: DaemonOptions> Reload<O> {
     #[must_use]
     pub fn new(line: CommandLine<O>, started: Settings<O>, log: Logger) -> Self {
         let last = started.options.clone();
-        Self { line, started, last, changes: Vec::new(), log }
+        Self { line, started, last, changes: Vec::new(), renewals: Vec::new(), log }
     }
 
     /// Besides the log level, the option `key` takes effect at once, by `apply`.
@@ -37,9 +44,30 @@ impl<O: DaemonOptions> Reload<O> {
         self.changes.push(Change { key, apply: Box::new(apply) });
     }
 
+    /// Reads files again at every SIGHUP, also when no option has changed: certificates and tokens
+    /// are renewed in place. When `read` fails it has changed nothing; its error names the file.
+    pub fn on_renewal(
+        &mut self,
+        what: &'static str,
+        read: impl FnMut() -> Result<(), String> + Send + 'static,
+    ) {
+        self.renewals.push(Renewal { what, read: Box::new(read) });
+    }
+
     /// Takes one SIGHUP. A file with a mistake changes nothing.
     pub fn run(&mut self) {
+        for Renewal { what, read } in &mut self.renewals {
+            match read() {
+                Ok(()) => self.log.info(format_args!("SIGHUP: read {what} again")),
+                Err(error) => self
+                    .log
+                    .error(format_args!("SIGHUP: {what}: what was read before stays - {error}")),
+            }
+        }
         let path = self.line.options.config().to_owned();
+        if path.is_empty() && !self.renewals.is_empty() {
+            return;
+        }
         if path.is_empty() {
             let text = "SIGHUP: there is no configuration file to read again";
             return self.log.info(format_args!("{text}"));

@@ -19,9 +19,6 @@ pub(crate) const HANDSHAKE: u8 = 0x16;
 /// How long a handshake may take, once it has begun.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long somebody who was refused may take to close.
-const LINGER: Duration = Duration::from_millis(500);
-
 /// What a listener expects of those who connect.
 #[derive(Clone, Debug, Default)]
 pub enum Door {
@@ -31,7 +28,7 @@ pub enum Door {
     /// TLS or plain text, told apart by the first byte.
     Either(Arc<TlsServer>),
     /// TLS. Others are told so, in these bytes, and closed.
-    Tls(Arc<TlsServer>, &'static [u8]),
+    Tls(Arc<TlsServer>, Refusal),
 }
 
 /// The bytes of one connection. The handshake is part of the first read, so that nobody waits for
@@ -49,19 +46,33 @@ impl Door {
                 socket.expect_within(HANDSHAKE_TIMEOUT);
                 State::Shaking(Box::new(tls.acceptor().accept(socket).into_fallible()))
             }
-            Self::Tls(_, refusal) => {
-                // Nothing is said to somebody who does not even speak a protocol of text.
-                let is_text = first.is_some_and(|first| first.is_ascii_uppercase());
-                State::Refusing(socket, if is_text { refusal } else { &[] })
-            }
+            Self::Tls(_, refusal) => State::Refusing(socket, refusal.to(first)),
             Self::Plain | Self::Either(_) => State::Plain(socket),
         }
     }
 }
 
+/// What somebody is told who speaks plain text where only TLS is spoken.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    /// These bytes,
+    pub text: &'static [u8],
+    /// if the first one that came is among these, or these are none; others get nothing.
+    pub first_bytes: &'static [u8],
+}
+
+impl Refusal {
+    fn to(self, first: Option<u8>) -> &'static [u8] {
+        let known = self.first_bytes;
+        let is_understood = first.is_some_and(|it| known.is_empty() || known.contains(&it));
+        if is_understood { self.text } else { &[] }
+    }
+}
+
 /// ```text
 /// Looking ──0x16──> Shaking ──> Tls
-///    └────other──> Plain, or Refusing ──> Lingering ──> Ended
+///    │                 └─failed─> Over
+///    └────other──> Plain, or Refusing ──> Over
 /// ```
 enum State {
     Looking(Socket),
@@ -69,7 +80,10 @@ enum State {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
     Refusing(Socket, &'static [u8]),
-    Lingering(Socket),
+    /// The reason was told. What still comes is thrown away: closing with input unread would
+    /// destroy our last words, an alert or a refusal, on their way.
+    Over(Socket),
+    /// In the middle of a step.
     Ended,
 }
 
@@ -89,7 +103,9 @@ impl Incoming {
         loop {
             match &mut self.state {
                 State::Plain(_) | State::Tls(_) => return Poll::Ready(Ok(())),
-                State::Ended => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+                State::Over(_) | State::Ended => {
+                    return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+                }
                 State::Looking(socket) => {
                     let first = ready!(socket.poll_peek(context))?;
                     let State::Looking(socket) = self.take() else { unreachable!() };
@@ -102,35 +118,32 @@ impl Incoming {
                             stream.get_mut().0.expect_whenever();
                             State::Tls(Box::new(stream))
                         }
-                        Err((error, _)) => {
-                            self.state = State::Ended;
+                        Err((error, mut socket)) => {
+                            socket.expect_whenever();
+                            self.state = over(socket, context);
                             return Poll::Ready(Err(error));
                         }
                     };
                 }
-                State::Refusing(socket, refusal) if !refusal.is_empty() => {
-                    let count = ready!(Pin::new(socket).poll_write(context, refusal))?;
-                    if count == 0 {
-                        return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-                    }
+                State::Refusing(socket, refusal) => {
+                    let count = match refusal.is_empty() {
+                        true => 0,
+                        false => ready!(Pin::new(socket).poll_write(context, refusal))?,
+                    };
                     *refusal = refusal.get(count..).unwrap_or_default();
-                }
-                State::Refusing(socket, _) => {
-                    ready!(Pin::new(socket).poll_shutdown(context))?;
-                    let State::Refusing(mut socket, _) = self.take() else { unreachable!() };
-                    socket.expect_within(LINGER);
-                    self.state = State::Lingering(socket);
-                }
-                // What comes unread would destroy what was written.
-                State::Lingering(socket) => {
-                    let mut unwanted = [0; 1024];
-                    let mut buffer = ReadBuf::new(&mut unwanted);
-                    ready!(Pin::new(socket).poll_read(context, &mut buffer))?;
-                    if buffer.filled().is_empty() {
-                        self.state = State::Ended;
+                    if refusal.is_empty() || count == 0 {
+                        self.end_refusal(context);
+                        let text = "plain text where only TLS is spoken";
+                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
                     }
                 }
             }
+        }
+    }
+
+    fn end_refusal(&mut self, context: &mut Context<'_>) {
+        if let State::Refusing(socket, _) = self.take() {
+            self.state = over(socket, context);
         }
     }
 
@@ -139,12 +152,37 @@ impl Incoming {
     }
 }
 
+/// Says that no more is written, so that the other side sees the end of it.
+fn over(mut socket: Socket, context: &mut Context<'_>) -> State {
+    match Pin::new(&mut socket).poll_shutdown(context) {
+        // The other side may be gone already.
+        Poll::Ready(Ok(()) | Err(_)) | Poll::Pending => State::Over(socket),
+    }
+}
+
+/// Throws away what comes, to its end.
+fn poll_drain(socket: &mut Socket, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let mut unwanted = [0; 4096];
+    loop {
+        let mut buffer = ReadBuf::new(&mut unwanted);
+        ready!(Pin::new(&mut *socket).poll_read(context, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+    }
+}
+
+/// After a handshake that failed, or plain text that was refused, there is an error once; then
+/// nothing comes but the end, when the other side is done.
 impl AsyncRead for Incoming {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let State::Over(socket) = &mut self.state {
+            return poll_drain(socket, context);
+        }
         ready!(self.poll_open(context))?;
         match &mut self.state {
             State::Plain(socket) => Pin::new(socket).poll_read(context, buffer),
@@ -194,11 +232,12 @@ impl AsyncWrite for Incoming {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state {
-            State::Plain(socket) | State::Looking(socket) | State::Refusing(socket, _) => {
-                Pin::new(socket).poll_shutdown(context)
-            }
+            State::Plain(socket)
+            | State::Looking(socket)
+            | State::Refusing(socket, _)
+            | State::Over(socket) => Pin::new(socket).poll_shutdown(context),
             State::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(context),
-            State::Shaking(_) | State::Lingering(_) | State::Ended => Poll::Ready(Ok(())),
+            State::Shaking(_) | State::Ended => Poll::Ready(Ok(())),
         }
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod codec;
 mod incoming;
 mod listener;
+mod outgoing;
 mod peer;
 mod socket;
 mod stream;
@@ -11,8 +12,9 @@ mod tls;
 
 pub use address::Address;
 pub use codec::{Codec, Decoded};
-pub use incoming::{Door, Incoming};
+pub use incoming::{Door, Incoming, Refusal};
 pub use listener::{ListenError, Listener};
+pub use outgoing::{Outgoing, dial};
 pub use peer::Peer;
 pub use socket::Socket;
 pub use stream::{Stream, TlsFailed};

@@ -134,6 +134,13 @@ impl Stream {
         }));
     }
 
+    /// Gives memory back that a connection on which nothing is written need not own.
+    pub fn release(&mut self) {
+        if let Some(coded) = &mut self.coded {
+            coded.codec.release();
+        }
+    }
+
     /// The two ends, as an error of Go's has them: `127.0.0.1:4150->127.0.0.1:51234`.
     #[must_use]
     pub fn ends(&self) -> String {

@@ -1,6 +1,7 @@
 //! A simulated world for tests, never shipped: a disk that fails and forgets, clients that keep
 //! account of every message, and a daemon that is killed again and again.
 
+pub mod certificates;
 pub mod command;
 mod connection;
 mod consumer;

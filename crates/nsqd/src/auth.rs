@@ -27,7 +27,6 @@ pub(crate) struct AuthServers {
     urls: Vec<HttpUrl>,
     by_post: bool,
     http: HttpClient,
-    tls: Option<TlsClient>,
     permits: Semaphore,
 }
 
@@ -91,9 +90,16 @@ impl AuthServers {
             connect_timeout: options.http_client_connect_timeout,
             request_timeout: options.http_client_request_timeout,
             max_body_bytes: ANSWER_BYTES_MAX,
+            tls,
+            authorization: None,
         };
         let by_post = options.auth_http_request_method == "post";
-        Ok(Some(Self { urls, by_post, http, tls, permits: Semaphore::new(QUERIES_MAX) }))
+        Ok(Some(Self { urls, by_post, http, permits: Semaphore::new(QUERIES_MAX) }))
+    }
+
+    /// How servers of HTTPS are spoken to; what it was read from can be read again.
+    pub(crate) fn tls(&self) -> Option<&TlsClient> {
+        self.http.tls.as_ref()
     }
 
     /// Asks one server after the other, from a random one on, until one gives a usable answer. The
@@ -138,7 +144,7 @@ impl AuthServers {
 
     async fn request(&self, url: &HttpUrl, form: &str) -> Result<HttpAnswer, RequestError> {
         let form = Some(form).filter(|_| self.by_post);
-        self.http.exchange(HttpRequest { url, tls: self.tls.as_ref(), form }).await
+        self.http.exchange(HttpRequest { url, form }).await
     }
 }
 

@@ -120,7 +120,7 @@ impl Driver {
         let now_ns = node.clock.now_ns();
         let settings = client.settings.lock().clone();
         let tls_required_unmet = node.tls_required() != TlsRequired::No;
-        let announces_batches = node.auth.is_some();
+        let announces_batches = node.credentials.auth.is_some();
         let admission = Admission { tls_required_unmet, announces_batches, ..Admission::default() };
         Self {
             decoder: Decoder::new(node.limits),
@@ -230,6 +230,9 @@ impl Driver {
                 self.on_timer()?;
             }
             self.write().await?;
+            if event.timer && self.deadlines.is_quiet(self.node.clock.now_ns()) {
+                self.release_all_buffers();
+            }
             // The client has taken what kept it from getting more.
             more |= held_back && self.output.len() < DELIVERY_BYTES;
         }
@@ -392,6 +395,7 @@ impl Driver {
         if self.output.is_empty() {
             self.output = BytesMut::new();
         }
+        self.stream.release();
         self.pending.finishes.shrink_to_fit();
         self.deliveries.shrink_to_fit();
     }
@@ -400,21 +404,12 @@ impl Driver {
         let now_ns = self.node.clock.now_ns();
         if self.deadlines.heartbeat_due(now_ns) {
             self.output.extend_from_slice(frame::HEARTBEAT);
-            if self.deadlines.is_quiet(now_ns) {
-                self.release_all_buffers_but_output();
-            }
         }
         if self.deadlines.is_silent(now_ns) {
             self.interrupted()?;
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());
         }
         Ok(())
-    }
-
-    fn release_all_buffers_but_output(&mut self) {
-        let output = std::mem::take(&mut self.output);
-        self.release_all_buffers();
-        self.output = output;
     }
 
     /// Sends the last frame, and reads on for a moment so that the kernel does not answer what is

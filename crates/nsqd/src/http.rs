@@ -25,10 +25,6 @@ pub(crate) struct Ports {
     pub(crate) https: i32,
 }
 
-/// What somebody gets to read who speaks plain HTTP where TLS is spoken; Go's words.
-pub(crate) const NOT_HTTPS: &[u8] =
-    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-
 /// The answer to every plain request when all must speak TLS; not quite JSON as others write it,
 /// but as Go NSQ does.
 pub(crate) fn tls_required(https_port: i32) -> Failure {
@@ -51,9 +47,9 @@ pub(crate) struct Endpoints {
 /// The table of endpoints.
 pub(crate) fn routes() -> Vec<Route<Endpoints>> {
     let mut routes = vec![
-        get("/ping", ping).plain(),
-        get("/live", live).plain(),
-        get("/ready", ready).plain(),
+        get("/ping", ping).plain().open(),
+        get("/live", live).plain().open(),
+        get("/ready", ready).plain().open(),
         get("/info", info),
         post("/pub", publish::publish).reads_body().unlogged(),
         post("/mpub", publish::publish_many).reads_body().unlogged(),

@@ -4,6 +4,7 @@ mod auth;
 mod backing;
 mod channel;
 mod client;
+mod credentials;
 mod crowd;
 mod driver;
 mod handles;
@@ -64,6 +65,7 @@ fn run(options: Options, mut reload: Reload<Options>, log: Logger) -> anyhow::Re
         let signals = Signals::catch()?;
         let server = Server::start(options, log.clone()).await?;
         let node = Arc::clone(server.node());
+        node.credentials.renew_with(&mut reload);
         reload.on_change("nsqlookupd_tcp_addresses", move |options| {
             node.set_lookup_peers(&options.nsqlookupd_tcp_addresses);
         });

@@ -3,6 +3,7 @@
 //! Each has a task of its own, so that a slow one holds up neither the others nor the daemon. What
 //! changes is only noted; the task compares what it said with what is.
 
+mod access;
 mod announced;
 mod channels;
 mod connection;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use nsq_proto::TopicName;
 use parking_lot::Mutex;
 
+pub(crate) use self::access::Access;
 pub(crate) use self::peer::LookupPeer;
 use self::peer::Peer;
 use crate::node::Node;

@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use nsq_app::flags::TlsRequired;
 use nsq_app::{Aside, Clock, Logger};
 use nsq_broker::Topic as BrokerTopic;
-use nsq_net::TlsServer;
 use nsq_proto::{IdentifyLimits, Limits, NodeId, TopicName};
 use nsq_store::disk::Disk;
 use nsq_store::metadata::{ChannelMeta, Metadata, TopicMeta};
@@ -17,9 +16,9 @@ use nsq_store::{Store, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Semaphore;
 
-use crate::auth::AuthServers;
 use crate::backing::{Backing, MemoryLog};
 use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::handles::Handles;
 use crate::health::Health;
 use crate::http::Ports;
@@ -45,10 +44,7 @@ pub struct Node {
     pub(crate) limits: Limits,
     pub(crate) identify_limits: IdentifyLimits,
     pub(crate) handles: Handles,
-    /// For clients that ask for it, if there is a certificate.
-    pub(crate) tls: Option<Arc<TlsServer>>,
-    /// Who says what clients may do; none: everybody may do everything.
-    pub(crate) auth: Option<AuthServers>,
+    pub(crate) credentials: Credentials,
     pub(crate) node_id: NodeId,
     pub(crate) clock: Clock,
     pub(crate) log: Logger,
@@ -82,8 +78,7 @@ impl Node {
     /// `append_permits` says how many publishers may wait for the page cache at once.
     pub(crate) fn new(
         options: Options,
-        tls: Option<Arc<TlsServer>>,
-        auth: Option<AuthServers>,
+        credentials: Credentials,
         disk: Arc<dyn Disk>,
         log: Logger,
         append_permits: usize,
@@ -111,8 +106,7 @@ impl Node {
             limits: options.limits(),
             identify_limits: options.identify_limits(),
             handles,
-            tls,
-            auth,
+            credentials,
             options,
             node_id,
             clock: Clock::start(),

@@ -53,6 +53,18 @@ nsq_app::flags! {
             => auth_http_addresses: Vec<String> = Vec::new();
         /// HTTP method to use for auth server requests: get or post
         "auth-http-request-method" => auth_http_request_method: String = "get".to_owned();
+        /// speak TLS with lookupd, over TCP and HTTP
+        "lookupd-tls" => lookupd_tls: bool = false;
+        /// path to the certificate authority file for lookupd (default: what the system trusts)
+        "lookupd-tls-root-ca-file" => lookupd_tls_root_ca_file: String = String::new();
+        /// path to the certificate file to show to lookupd
+        "lookupd-tls-cert" => lookupd_tls_cert: String = String::new();
+        /// path to the key file of --lookupd-tls-cert
+        "lookupd-tls-key" => lookupd_tls_key: String = String::new();
+        /// path to a file whose first token is shown to lookupd over HTTP
+        "lookupd-http-token-file" => lookupd_http_token_file: String = String::new();
+        /// path to a file of tokens, one a line, that HTTP clients must know one of
+        "http-token-file" => http_token_file: String = String::new();
         /// timeout for HTTP connect
         "http-client-connect-timeout"
             => http_client_connect_timeout: Duration = Duration::from_secs(2);
@@ -195,6 +207,12 @@ pub enum InvalidOptions {
          not {0:?}"
     )]
     AuthAddress(String),
+    /// One without the other.
+    #[error("--lookupd-tls-cert and --lookupd-tls-key need each other")]
+    LookupdTlsIncomplete,
+    /// Somebody believes that it is spoken.
+    #[error("--{0} needs --lookupd-tls")]
+    LookupdTlsOff(&'static str),
     /// Flags of TLS that do not go together.
     #[error("{0}")]
     Tls(#[from] InvalidTls),
@@ -214,6 +232,7 @@ impl Options {
         if !["get", "post"].contains(&self.auth_http_request_method.as_str()) {
             return Err(InvalidOptions::AuthMethod);
         }
+        self.check_lookupd_tls()?;
         let least = [
             ("max-bytes-per-file", self.max_bytes_per_file, 1),
             ("sync-every", self.sync_every, 1),
@@ -244,6 +263,20 @@ impl Options {
         }
     }
 
+    fn check_lookupd_tls(&self) -> Result<(), InvalidOptions> {
+        if self.lookupd_tls_cert.is_empty() != self.lookupd_tls_key.is_empty() {
+            return Err(InvalidOptions::LookupdTlsIncomplete);
+        }
+        let files = [
+            ("lookupd-tls-root-ca-file", &self.lookupd_tls_root_ca_file),
+            ("lookupd-tls-cert", &self.lookupd_tls_cert),
+        ];
+        match files.into_iter().find(|(_, path)| !self.lookupd_tls && !path.is_empty()) {
+            Some((name, _)) => Err(InvalidOptions::LookupdTlsOff(name)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether consumers in the daemon's own zone and region come first.
     pub(crate) fn prefers_near_consumers(&self) -> bool {
         self.enable_experiment.iter().any(|name| name == TOPOLOGY_AWARE_CONSUMPTION)
@@ -255,7 +288,12 @@ impl Options {
         let unknown = experiments.filter(|name| *name != TOPOLOGY_AWARE_CONSUMPTION);
         let unknown =
             unknown.map(|name| format!("--enable-experiment: there is no experiment {name}"));
-        unknown.chain(self.tls().warning().map(str::to_owned)).collect()
+        let overheard = !self.lookupd_http_token_file.is_empty() && !self.lookupd_tls;
+        let overheard = overheard.then_some(
+            "--lookupd-http-token-file without --lookupd-tls: tokens travel in plain text",
+        );
+        let others = self.tls().warning().into_iter().chain(overheard);
+        unknown.chain(others.map(str::to_owned)).collect()
     }
 
     /// Where to ask what clients may do; nowhere when everybody may do everything.

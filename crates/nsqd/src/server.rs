@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nsq_app::flags::TlsRequired;
-use nsq_app::http::{Router, serve};
+use nsq_app::http::{NOT_HTTPS, Router, serve};
 use nsq_app::{Logger, Shutdown};
 use nsq_net::{Door, Listener, Peer, Socket, Stream};
 use nsq_proto::ClientSettings;
@@ -13,8 +13,8 @@ use nsq_store::disk::{Disk, OsDisk};
 use nsq_store::lock::DirLock;
 use tokio::task::JoinSet;
 
-use crate::auth::AuthServers;
 use crate::client::Client;
+use crate::credentials::Credentials;
 use crate::crowd::Crowd;
 use crate::driver::Driver;
 use crate::http;
@@ -63,10 +63,7 @@ impl Server {
         let path = data_path(&options);
         let lock = DirLock::acquire(&path).map_err(|error| instantiate(error.into()))?;
         options.check().map_err(|error| instantiate(error.into()))?;
-        let tls = options.tls().load().map_err(|error| {
-            instantiate(anyhow::anyhow!("failed to build TLS config - {error}"))
-        })?;
-        let auth = AuthServers::of(&options).map_err(|error| instantiate(error.into()))?;
+        let credentials = Credentials::load(&options).map_err(instantiate)?;
         log.info(format_args!("{}", nsq_app::version::line("nsqd")));
         log.info(format_args!("ID: {}", options.node_id));
         for warning in options.warnings() {
@@ -81,12 +78,14 @@ impl Server {
             address => Some(listen(address).await?),
         };
         let https = match options.https_address.as_str() {
-            address if tls.is_some() && !address.is_empty() => Some(listen(address).await?),
+            address if credentials.tls.is_some() && !address.is_empty() => {
+                Some(listen(address).await?)
+            }
             _ => None,
         };
         let workers = tokio::runtime::Handle::current().metrics().num_workers();
         let permits = workers.saturating_sub(1).max(1);
-        let node = Node::new(options, tls, auth, disk, log, permits).map_err(|error| {
+        let node = Node::new(options, credentials, disk, log, permits).map_err(|error| {
             let path = path.display();
             anyhow::anyhow!(
                 "failed to load metadata - cannot use {path} - {error}; the directory must be \
@@ -154,6 +153,7 @@ impl Server {
             let is_plain = matches!(door, Door::Plain);
             let router = Router::new(state, node.log.clone(), http::routes());
             let router = router.metered(Arc::clone(&node.meters.http));
+            let router = router.guarded(node.credentials.http_tokens.clone());
             let router = match node.tls_required() {
                 TlsRequired::Yes if is_plain => router.closed(http::tls_required(ports.https)),
                 _ => router,
@@ -266,8 +266,8 @@ fn doors(
     https: Option<Listener>,
 ) -> Vec<(&'static str, Listener, Door)> {
     let http = http.map(|listener| ("HTTP", listener, Door::Plain));
-    let https = https.zip(node.tls.clone());
-    let https = https.map(|(listener, tls)| ("HTTPS", listener, Door::Tls(tls, http::NOT_HTTPS)));
+    let https = https.zip(node.credentials.tls.clone());
+    let https = https.map(|(listener, tls)| ("HTTPS", listener, Door::Tls(tls, NOT_HTTPS)));
     http.into_iter().chain(https).collect()
 }
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use nsq_sim::certificates::Authority;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -425,4 +426,154 @@ fn the_example_file_says_the_defaults() {
     let settings = line.settings(path.to_str().expect("UTF-8")).expect("the example loads");
     assert_eq!(settings.warnings, [""; 0]);
     assert_eq!(changed_keys(&Options::default(), &settings.options), [""; 0]);
+}
+
+/// An HTTPS client that trusts these certificates only, and stays connected.
+struct Trusting {
+    runtime: tokio::runtime::Runtime,
+    stream: nsq_net::Outgoing,
+}
+
+impl Trusting {
+    fn connect(address: &str, trusted: &Path) -> std::io::Result<Self> {
+        let authority = Some(trusted.to_owned());
+        let files = nsq_net::TlsClientFiles { authority, ..Default::default() };
+        let tls = nsq_net::TlsClient::load(&files).expect("files that are right");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let address = nsq_net::Address::parse(address);
+        let stream = runtime.block_on(nsq_net::dial(&address, Some(&tls), PATIENCE))?;
+        Ok(Self { runtime, stream })
+    }
+
+    /// The status of an answer.
+    fn ask(&mut self, token: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let request =
+            format!("GET /info HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let stream = &mut self.stream;
+        self.runtime.block_on(async {
+            stream.write_all(request.as_bytes()).await.expect("it reads");
+            stream.flush().await.expect("it reads");
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}") {
+                assert!(stream.read_buf(&mut answer).await.expect("no reset") > 0);
+            }
+            String::from_utf8_lossy(&answer).chars().skip(9).take(3).collect()
+        })
+    }
+}
+
+#[test]
+fn certificates_and_tokens_are_renewed_in_place() {
+    let home = Home::new();
+    let path = home.0.path().to_owned();
+    let (old, new) = (Authority::new(), Authority::new());
+    let trusted = (old.write(&path, "old"), new.write(&path, "new"));
+    let (certificate, key) = old.sign(&path, "nsqd");
+    home.write("tokens", "the-token-of-before\n");
+    let daemon = Daemon::start(
+        &home,
+        &[
+            "--https-address=127.0.0.1:0",
+            "--tls-cert=nsqd.pem",
+            "--tls-key=nsqd.key",
+            "--http-token-file=tokens",
+        ],
+    );
+    let https = daemon.line("HTTPS: listening on ");
+    let https = https.rsplit(' ').next().expect("an address");
+    let mut early = Trusting::connect(https, &trusted.0).expect("it has the old certificate");
+    assert_eq!(early.ask("the-token-of-before"), "200");
+    assert_eq!(early.ask("the-token-of-later"), "401");
+
+    assert_eq!(new.sign(&path, "nsqd"), (certificate, key));
+    home.write("tokens", "the-token-of-later\n");
+    daemon.signal(Signal::HUP);
+    daemon.line("INFO: SIGHUP: read the certificate again");
+    daemon.line("INFO: SIGHUP: read the tokens again");
+    assert_eq!(early.ask("the-token-of-before"), "401", "the connection goes on");
+    assert_eq!(early.ask("the-token-of-later"), "200", "the connection goes on");
+    assert!(Trusting::connect(https, &trusted.0).is_err());
+    let mut late = Trusting::connect(https, &trusted.1).expect("it has the new certificate");
+    assert_eq!(late.ask("the-token-of-later"), "200");
+
+    // Files with a mistake change nothing.
+    home.write("nsqd.key", "nothing");
+    home.write("tokens", "short");
+    daemon.signal(Signal::HUP);
+    let stays = "what was read before stays - ";
+    daemon.line(&format!("ERROR: SIGHUP: the certificate: {stays}nsqd.key: "));
+    daemon.line(&format!("ERROR: SIGHUP: the tokens: {stays}tokens: line 1: "));
+    let mut last = Trusting::connect(https, &trusted.1).expect("it has the same certificate");
+    assert_eq!(last.ask("the-token-of-later"), "200");
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn whom_nsqd_trusts_is_read_again() {
+    let home = Home::new();
+    let path = home.0.path().to_owned();
+    let authority = Authority::new();
+    let (certificate, key) = authority.sign(&path, "nsqlookupd");
+    let options = nsqlookupd::Options {
+        tcp_address: "127.0.0.1:0".to_owned(),
+        http_address: "127.0.0.1:0".to_owned(),
+        tls_cert: certificate.display().to_string(),
+        tls_key: key.display().to_string(),
+        ..nsqlookupd::Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let log = nsq_app::Logger::to_stderr("", nsq_app::LogLevel::Fatal);
+    let lookupd = runtime.block_on(nsqlookupd::Server::start(options, log)).expect("it starts");
+    let address = format!("--lookupd-tcp-address={}", lookupd.tcp_address());
+    runtime.spawn(lookupd.run(nsq_app::Shutdown::new()));
+    let trusted = Authority::new().write(&path, "trusted");
+    let flags = ["--lookupd-tls", "--lookupd-tls-root-ca-file=trusted.pem", &address];
+    let daemon = Daemon::start(&home, &flags);
+    let http = daemon.line("HTTP: listening on ");
+    let http = http.rsplit(' ').next().expect("an address").to_owned();
+    daemon.line("TLS handshake with 127.0.0.1 - invalid peer certificate");
+    assert_eq!(authority.write(&path, "trusted"), trusted);
+    daemon.signal(Signal::HUP);
+    daemon.line("INFO: SIGHUP: read the certificates for nsqlookupd again");
+    let began = Instant::now();
+    loop {
+        let mut stream = TcpStream::connect(&http).expect("it listens");
+        stream.write_all(b"GET /debug/lookup HTTP/1.0\r\n\r\n").expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("text");
+        if text.contains("\n  connected yes\n") {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{text}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+#[test]
+fn an_nsqlookupd_that_asks_for_a_token_is_named_when_it_refuses() {
+    let home = Home::new();
+    let tokens = home.write("tokens", "the-token-of-others\n");
+    home.write("own", "the-token-that-is-wrong\n");
+    let options = nsqlookupd::Options {
+        tcp_address: "127.0.0.1:0".to_owned(),
+        http_address: "127.0.0.1:0".to_owned(),
+        broadcast_address: "127.0.0.1".to_owned(),
+        http_token_file: tokens.display().to_string(),
+        ..nsqlookupd::Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let log = nsq_app::Logger::to_stderr("", nsq_app::LogLevel::Fatal);
+    let lookupd = runtime.block_on(nsqlookupd::Server::start(options, log)).expect("it starts");
+    let address = format!("--lookupd-tcp-address={}", lookupd.tcp_address());
+    runtime.spawn(lookupd.run(nsq_app::Shutdown::new()));
+    let daemon = Daemon::start(&home, &["--lookupd-http-token-file=own", &address]);
+    daemon.line("--lookupd-http-token-file without --lookupd-tls: tokens travel in plain text");
+    let http = daemon.line("HTTP: listening on ");
+    let http = http.rsplit(' ').next().expect("an address");
+    let mut stream = TcpStream::connect(http).expect("it listens");
+    stream.write_all(b"POST /topic/create?topic=t HTTP/1.0\r\n\r\n").expect("it reads");
+    let line = daemon.line("failed to query nsqlookupd for channels to pre-create for topic t");
+    assert!(line.contains("got response 401 Unauthorized"), "{line}");
+    assert!(!line.contains("the-token"), "{line}");
 }

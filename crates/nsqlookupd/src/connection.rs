@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nsq_app::duration::DurationText;
-use nsq_net::{Peer as NetPeer, Socket};
+use nsq_net::{Incoming, Peer as NetPeer};
 use nsq_proto::{ChannelName, TopicName};
 use tokio::io::{
-    AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, ReadHalf,
-    WriteHalf,
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter,
+    ReadHalf, WriteHalf,
 };
 use tokio::time::timeout;
 
@@ -63,8 +63,8 @@ pub(crate) struct Connection {
     number: ConnectionId,
     address: NetPeer,
     presence: Arc<Presence>,
-    input: BufReader<ReadHalf<Socket>>,
-    output: BufWriter<WriteHalf<Socket>>,
+    input: BufReader<ReadHalf<Incoming>>,
+    output: BufWriter<WriteHalf<Incoming>>,
     peer: Option<Arc<Peer>>,
     line: Vec<u8>,
 }
@@ -75,9 +75,9 @@ impl Connection {
         number: ConnectionId,
         address: NetPeer,
         presence: Arc<Presence>,
-        socket: Socket,
+        stream: Incoming,
     ) -> Self {
-        let (input, output) = tokio::io::split(socket);
+        let (input, output) = tokio::io::split(stream);
         let (input, output) = (BufReader::new(input), BufWriter::new(output));
         Self { daemon, number, address, presence, input, output, peer: None, line: Vec::new() }
     }
@@ -97,7 +97,11 @@ impl Connection {
         self.leave();
         match end {
             End::Closed => daemon.log.info(format_args!("client({address}) - closed")),
-            End::Broken(error) => daemon.log.error(format_args!("client({address}) - {error}")),
+            End::Broken(error) => {
+                daemon.log.error(format_args!("client({address}) - {error}"));
+                // The reason may be a handshake that failed, which the client is to learn.
+                linger(&mut self.input).await;
+            }
             End::Unwanted => {
                 daemon.log.info(format_args!("client({address}) - closed to make room"));
             }
@@ -296,12 +300,11 @@ impl Connection {
             write(&mut self.output, text).await?;
             self.output.flush().await?;
             self.output.shutdown().await?;
-            let mut rest = (&mut self.input).take(LINGER_BYTES_MAX);
-            tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+            io::Result::Ok(())
         };
-        match timeout(LINGER, last).await {
-            // The client has read it, or will not.
-            Ok(_) | Err(_) => {}
+        // Otherwise the client will not read it.
+        if let Ok(Ok(())) = timeout(LINGER, last).await {
+            linger(&mut self.input).await;
         }
     }
 }
@@ -310,6 +313,15 @@ impl Drop for Connection {
     /// However its task ends.
     fn drop(&mut self) {
         self.leave();
+    }
+}
+
+/// Reads for a while what nobody wants.
+async fn linger(input: &mut (impl AsyncRead + Unpin)) {
+    let mut rest = input.take(LINGER_BYTES_MAX);
+    match timeout(LINGER, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await {
+        // The client has read our last words, or will not.
+        Ok(_) | Err(_) => {}
     }
 }
 

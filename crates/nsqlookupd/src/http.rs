@@ -16,10 +16,10 @@ pub(crate) use discover::producer;
 /// The table of endpoints.
 pub(crate) fn routes() -> Vec<Route<Daemon>> {
     let mut routes = vec![
-        get("/ping", ok).plain(),
+        get("/ping", ok).plain().open(),
         // It is ready when it listens: an nsqlookupd without nsqd nodes is right to say so.
-        get("/live", ok).plain(),
-        get("/ready", ok).plain(),
+        get("/live", ok).plain().open(),
+        get("/ready", ok).plain().open(),
         get("/info", info),
         get("/metrics", show_metrics).plain(),
         get("/topics", discover::topics),

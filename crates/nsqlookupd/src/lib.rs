@@ -8,6 +8,7 @@ mod command;
 mod connection;
 mod crowd;
 mod daemon;
+mod doors;
 mod http;
 mod identify;
 mod metrics;
@@ -34,6 +35,7 @@ async fn run(options: Options, mut reload: Reload<Options>, log: Logger) -> anyh
     let shutdown = Shutdown::new();
     let signals = Signals::catch()?;
     let server = Server::start(options, log.clone()).await?;
+    server.renew_with(&mut reload);
     tokio::spawn(signals.run(log, shutdown.clone(), move || reload.run()));
     server.run(shutdown).await
 }

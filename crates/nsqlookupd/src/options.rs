@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use nsq_app::{DaemonOptions, LogFormat, LogLevel};
+use nsq_app::flags::{TlsMinVersion, TlsRequired};
+use nsq_app::{DaemonOptions, LogFormat, LogLevel, TlsFlags};
 
 nsq_app::flags! {
     /// The options of one nsqlookupd; see `docs/flags.md` of NSQ for each.
@@ -25,6 +26,21 @@ nsq_app::flags! {
         "tcp-address" => tcp_address: String = "0.0.0.0:4160".to_owned();
         /// <addr>:<port> to listen on for HTTP clients
         "http-address" => http_address: String = "0.0.0.0:4161".to_owned();
+        /// path to a file of tokens, one a line, that HTTP clients must know one of
+        "http-token-file" => http_token_file: String = String::new();
+        /// path to certificate file
+        "tls-cert" => tls_cert: String = String::new();
+        /// path to key file
+        "tls-key" => tls_key: String = String::new();
+        /// client certificate auth policy ('require' or 'require-verify')
+        "tls-client-auth-policy" => tls_client_auth_policy: String = String::new();
+        /// path to certificate authority file
+        "tls-root-ca-file" => tls_root_ca_file: String = String::new();
+        /// require TLS for client connections (true, false, tcp-https)
+        "tls-required" => tls_required: TlsRequired = TlsRequired::No;
+        /// minimum TLS version acceptable ('tls1.0', 'tls1.1', 'tls1.2' or 'tls1.3'; below 1.2
+        /// means 1.2)
+        "tls-min-version" => tls_min_version: TlsMinVersion = TlsMinVersion::default();
         /// address of this lookupd node, (default to the OS hostname)
         "broadcast-address" => broadcast_address: String = nsq_app::host::name();
         /// duration of time a producer will remain in the active list since its last ping
@@ -32,6 +48,20 @@ nsq_app::flags! {
             => inactive_producer_timeout: Duration = Duration::from_secs(300);
         /// duration of time a producer will remain tombstoned if registration remains
         "tombstone-lifetime" => tombstone_lifetime: Duration = Duration::from_secs(45);
+    }
+}
+
+impl Options {
+    /// The options of TLS.
+    pub(crate) fn tls(&self) -> TlsFlags<'_> {
+        TlsFlags {
+            cert: &self.tls_cert,
+            key: &self.tls_key,
+            root_ca_file: &self.tls_root_ca_file,
+            client_auth_policy: &self.tls_client_auth_policy,
+            min_version: self.tls_min_version,
+            required: self.tls_required,
+        }
     }
 }
 
@@ -57,6 +87,6 @@ impl DaemonOptions for Options {
     }
 
     fn check(&self) -> Result<(), String> {
-        Ok(())
+        self.tls().check().map_err(|error| error.to_string())
     }
 }

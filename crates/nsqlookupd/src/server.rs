@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nsq_app::http::{Router, serve};
-use nsq_app::{Aside, Clock, Logger, Shutdown, nanoseconds};
-use nsq_net::{Door, Listener, Peer, Socket};
+use nsq_app::{Aside, Clock, Logger, Reload, Shutdown, nanoseconds};
+use nsq_net::{Door, Incoming, Listener, Peer, Socket};
 use rustix::net::sockopt;
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
 use crate::crowd::{Crowd, Presence};
 use crate::daemon::{Daemon, VERSION};
+use crate::doors::Doors;
 use crate::http;
 use crate::nodes_page::NodesPage;
 use crate::options::Options;
@@ -42,6 +43,7 @@ pub struct Server {
     log: Logger,
     tcp: Listener,
     http: Listener,
+    doors: Doors,
 }
 
 impl Server {
@@ -53,9 +55,19 @@ impl Server {
     pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
         let instantiate = |error| anyhow::anyhow!("failed to instantiate nsqlookupd - {error}");
         log.info(format_args!("{}", nsq_app::version::line("nsqlookupd")));
+        let doors = Doors::load(&options)
+            .map_err(|error| anyhow::anyhow!("failed to instantiate nsqlookupd - {error}"))?;
+        if let Some(warning) = options.tls().warning() {
+            log.warning(format_args!("{warning}"));
+        }
         let tcp = Listener::bind(&options.tcp_address).await.map_err(instantiate)?;
         let http = Listener::bind(&options.http_address).await.map_err(instantiate)?;
-        Ok(Self { options, log, tcp, http })
+        Ok(Self { options, log, tcp, http, doors })
+    }
+
+    /// Certificates and tokens are read again at every SIGHUP.
+    pub(crate) fn renew_with(&self, reload: &mut Reload<Options>) {
+        self.doors.renew_with(reload);
     }
 
     /// The address for nsqd, with the port that was really bound, or the path of the unix socket.
@@ -97,11 +109,17 @@ impl Server {
             nodes_page: NodesPage::default(),
         });
         let router = Router::new(Arc::clone(&daemon), daemon.log.clone(), http::routes());
-        let router = Arc::new(router.metered(Arc::clone(&daemon.http)));
-        let serving_http =
-            tokio::spawn(serve("HTTP", (self.http, Door::Plain), router, shutdown.clone(), most));
+        let router = router.metered(Arc::clone(&daemon.http));
+        let router = Arc::new(router.guarded(self.doors.tokens.clone()));
+        let serving_http = tokio::spawn(serve(
+            "HTTP",
+            (self.http, self.doors.http()),
+            router,
+            shutdown.clone(),
+            most,
+        ));
         let crowd = Crowd::new(most, self.options.inactive_producer_timeout);
-        serve_tcp(&daemon, self.tcp, most, crowd).await;
+        serve_tcp(&daemon, (self.tcp, self.doors.tcp()), most, crowd).await;
         serving_http.await??;
         Ok(())
     }
@@ -114,7 +132,12 @@ fn connections_max(open_files: u64) -> usize {
 }
 
 /// Accepts connections until the daemon stops, then closes them all.
-async fn serve_tcp(daemon: &Arc<Daemon>, listener: Listener, most: usize, mut crowd: Crowd) {
+async fn serve_tcp(
+    daemon: &Arc<Daemon>,
+    (listener, door): (Listener, Door),
+    most: usize,
+    mut crowd: Crowd,
+) {
     let log = &daemon.log;
     let address = listener.address();
     log.info(format_args!("TCP: listening on {address}"));
@@ -145,7 +168,8 @@ async fn serve_tcp(daemon: &Arc<Daemon>, listener: Listener, most: usize, mut cr
                     let (daemon, number) = (Arc::clone(daemon), ConnectionId(number));
                     let presence = Arc::new(Presence::new(now_ns));
                     crowd.add(&presence);
-                    let connection = Connection::new(daemon, number, peer, presence, socket);
+                    let stream = Incoming::new(socket, door.clone());
+                    let connection = Connection::new(daemon, number, peer, presence, stream);
                     connections.spawn(connection.run());
                 }
                 Err(error) => {

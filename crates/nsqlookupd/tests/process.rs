@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
+use nsq_sim::certificates::Authority;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long to wait for something that must happen. Only a defect makes a test wait so long.
@@ -278,4 +279,143 @@ fn the_example_of_a_configuration_file_has_the_defaults() {
     let settings = line.settings(path.to_str().expect("UTF-8")).expect("the example loads");
     assert_eq!(settings.warnings, [""; 0]);
     assert_eq!(changed_keys(&Options::default(), &settings.options), [""; 0]);
+}
+
+/// An HTTP client over TLS that trusts these certificates only, and stays connected.
+struct Trusting {
+    runtime: tokio::runtime::Runtime,
+    stream: nsq_net::Outgoing,
+}
+
+impl Trusting {
+    fn connect(address: &str, trusted: &Path) -> std::io::Result<Self> {
+        let files =
+            nsq_net::TlsClientFiles { authority: Some(trusted.to_owned()), ..Default::default() };
+        let tls = nsq_net::TlsClient::load(&files).expect("files that are right");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let address = nsq_net::Address::parse(address);
+        let stream = runtime.block_on(nsq_net::dial(&address, Some(&tls), PATIENCE))?;
+        Ok(Self { runtime, stream })
+    }
+
+    /// The status of an answer.
+    fn ask(&mut self, token: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let request =
+            format!("GET /info HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let stream = &mut self.stream;
+        self.runtime.block_on(async {
+            stream.write_all(request.as_bytes()).await.expect("it reads");
+            stream.flush().await.expect("it reads");
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"}") {
+                assert!(stream.read_buf(&mut answer).await.expect("no reset") > 0);
+            }
+            String::from_utf8_lossy(&answer).chars().skip(9).take(3).collect()
+        })
+    }
+}
+
+#[test]
+fn certificates_and_tokens_are_renewed_in_place() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (old, new) = (Authority::new(), Authority::new());
+    let trusted = (old.write(home.path(), "old"), new.write(home.path(), "new"));
+    let (certificate, key) = old.sign(home.path(), "nsqlookupd");
+    let tokens = home.path().join("tokens");
+    std::fs::write(&tokens, "the-token-of-before\n").expect("room for a file");
+    let mut program = Program::start(&[
+        &format!("--tls-cert={}", certificate.display()),
+        &format!("--tls-key={}", key.display()),
+        &format!("--http-token-file={}", tokens.display()),
+    ]);
+    let (_, http) = program.addresses();
+    let mut early = Trusting::connect(&http, &trusted.0).expect("it has the old certificate");
+    assert_eq!(early.ask("the-token-of-before"), "200");
+    assert_eq!(early.ask("the-token-of-later"), "401");
+
+    assert_eq!(new.sign(home.path(), "nsqlookupd"), (certificate.clone(), key));
+    std::fs::write(&tokens, "the-token-of-later\n").expect("room for a file");
+    program.signal(Signal::HUP);
+    program.line("INFO: SIGHUP: read the certificate again");
+    program.line("INFO: SIGHUP: read the tokens again");
+    assert_eq!(early.ask("the-token-of-before"), "401", "the connection goes on");
+    assert_eq!(early.ask("the-token-of-later"), "200", "the connection goes on");
+    assert!(Trusting::connect(&http, &trusted.0).is_err());
+    let mut late = Trusting::connect(&http, &trusted.1).expect("it has the new certificate");
+    assert_eq!(late.ask("the-token-of-later"), "200");
+
+    // Files with a mistake change nothing.
+    std::fs::write(&certificate, "nothing").expect("room for a file");
+    std::fs::write(&tokens, "short").expect("room for a file");
+    program.signal(Signal::HUP);
+    let stays = "what was read before stays - ";
+    let reason = program.line(&format!("ERROR: SIGHUP: the certificate: {stays}"));
+    assert!(reason.starts_with(&certificate.display().to_string()), "{reason}");
+    let reason = program.line(&format!("ERROR: SIGHUP: the tokens: {stays}"));
+    assert!(reason.starts_with(&tokens.display().to_string()), "{reason}");
+    let mut last = Trusting::connect(&http, &trusted.1).expect("it has the same certificate");
+    assert_eq!(last.ask("the-token-of-later"), "200");
+}
+
+#[test]
+fn a_flood_of_half_handshakes_keeps_no_nsqd_out() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = Authority::new().sign(home.path(), "nsqlookupd");
+    let mut command = Command::new("sh");
+    // So few files that 200 connections are too many.
+    command.args(["-c", "ulimit -n 128 && exec \"$0\" \"$@\""]);
+    command.arg(env!("CARGO_BIN_EXE_nsqlookupd")).args(LOCAL);
+    command.arg(format!("--tls-cert={}", certificate.display()));
+    command.arg(format!("--tls-key={}", key.display()));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut program = Program::spawn(command);
+    let (tcp, _) = program.addresses();
+    let flood: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&tcp).expect("it listens");
+            match stream.write_all(&[0x16, 3, 1, 2]) {
+                // It may have made room for another already.
+                Ok(()) | Err(_) => stream,
+            }
+        })
+        .collect();
+    let mut client = TcpStream::connect(&tcp).expect("it listens");
+    client.set_read_timeout(Some(PATIENCE)).expect("a valid timeout");
+    let body = r#"{"broadcast_address":"a","tcp_port":1,"http_port":2,"version":"v"}"#;
+    let size = u32::try_from(body.len()).expect("it is short").to_be_bytes();
+    let input = [b"  V1IDENTIFY\n".as_slice(), &size, body.as_bytes()].concat();
+    client.write_all(&input).expect("it reads");
+    let mut answer = [0; 5];
+    client.read_exact(&mut answer).expect("it answers");
+    assert_eq!(answer[4], b'{');
+    drop(flood);
+}
+
+#[test]
+fn tokens_in_plain_text_are_warned_of() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (certificate, key) = Authority::new().sign(home.path(), "nsqlookupd");
+    let (certificate, key) = (certificate.display(), key.display());
+    let tokens = home.path().join("tokens");
+    std::fs::write(&tokens, "the-token-of-before\n").expect("room for a file");
+    let tokens = format!("--http-token-file={}", tokens.display());
+    let (certificate, key) = (format!("--tls-cert={certificate}"), format!("--tls-key={key}"));
+    let everywhere = "--http-address=0.0.0.0:0";
+    for (flags, is_warned) in [
+        (vec![everywhere, &tokens], true),
+        (vec![everywhere, &tokens, &certificate, &key], true),
+        (vec![everywhere, &tokens, &certificate, &key, "--tls-required"], false),
+        (vec![&tokens], false),
+        (vec![everywhere], false),
+    ] {
+        let mut program = Program::start(&flags);
+        program.line("HTTP: listening on ");
+        program.signal(Signal::TERM);
+        let mut rest = String::new();
+        program.log.read_to_string(&mut rest).expect("text");
+        let text = "WARNING: HTTP: tokens travel in plain text to 0.0.0.0:";
+        assert_eq!(rest.contains(text), is_warned, "{flags:?}: {rest}");
+        assert_eq!(program.ended(), Some(0));
+    }
 }

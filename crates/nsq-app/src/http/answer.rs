@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue, LOCATION,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Response, StatusCode};
 use nsq_api::{ErrorBody, to_json};
@@ -197,6 +198,14 @@ pub(super) fn method_not_allowed(allowed: &str) -> Result<Wire, InvalidHeaderVal
     let mut response = refusal(Style::Nsq, &failure);
     response.headers_mut().insert(ALLOW, HeaderValue::from_str(allowed)?);
     Ok(response)
+}
+
+/// 401: there is no token, or a wrong one.
+pub(super) fn unauthorized() -> Wire {
+    let failure = Failure::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED");
+    let mut response = refusal(Style::Nsq, &failure);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
 }
 
 /// The answer to OPTIONS: empty, with the methods that exist.

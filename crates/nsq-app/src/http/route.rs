@@ -27,6 +27,7 @@ pub struct Route<S> {
     pub(super) style: Style,
     pub(super) is_logged: bool,
     pub(super) reads_body: bool,
+    pub(super) is_open: bool,
     pub(super) handler: Box<dyn Fn(Arc<S>, Request) -> HandlerFuture + Send + Sync>,
 }
 
@@ -79,6 +80,7 @@ impl<S> Route<S> {
             style: Style::Nsq,
             is_logged: true,
             reads_body: false,
+            is_open: false,
             handler: Box::new(move |state, request| Box::pin(handler(state, request))),
         }
     }
@@ -93,6 +95,12 @@ impl<S> Route<S> {
     #[must_use]
     pub fn unlogged(self) -> Self {
         Self { is_logged: false, ..self }
+    }
+
+    /// Answers without a token, too: for probes, which have none.
+    #[must_use]
+    pub fn open(self) -> Self {
+        Self { is_open: true, ..self }
     }
 
     /// Leaves the body to the handler instead of discarding it first.

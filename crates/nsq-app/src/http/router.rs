@@ -16,6 +16,7 @@ use hyper::{Method, StatusCode, Uri, Version};
 use nsq_net::Peer;
 
 use super::answer::{self, Wire};
+use super::bearer::take_token;
 use super::body::Body;
 use super::connection::Connection;
 use super::escape::unescape;
@@ -23,7 +24,7 @@ use super::path::clean;
 use super::route::Style;
 use super::{Failure, HandlerResult, Request, Route};
 use crate::duration::DurationText;
-use crate::{ConnectionMeter, LogLevel, Logger};
+use crate::{ConnectionMeter, LogLevel, Logger, TokenFile};
 
 /// A daemon's endpoints over its state `S`.
 pub struct Router<S> {
@@ -33,6 +34,8 @@ pub struct Router<S> {
     connections: Arc<ConnectionMeter>,
     /// What every request is answered.
     closed: Option<Failure>,
+    /// Who is answered; everybody without.
+    tokens: Option<Arc<TokenFile>>,
 }
 
 /// What can be said about a path without an endpoint for the request's method.
@@ -48,7 +51,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Where two routes match, the first wins.
     #[must_use]
     pub fn new(state: Arc<S>, log: Logger, routes: Vec<Route<S>>) -> Self {
-        Self { state, routes, log, connections: Arc::default(), closed: None }
+        Self { state, routes, log, connections: Arc::default(), closed: None, tokens: None }
     }
 
     /// Counts the connections of its listeners with `meter`.
@@ -61,6 +64,17 @@ impl<S: Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn closed(self, failure: Failure) -> Self {
         Self { closed: Some(failure), ..self }
+    }
+
+    /// Answers only those who present one of these tokens, but for open routes.
+    #[must_use]
+    pub fn guarded(self, tokens: Option<Arc<TokenFile>>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// Whether tokens come with requests that are answered.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.tokens.is_some() && self.closed.is_none()
     }
 
     pub(super) fn connections(&self) -> &Arc<ConnectionMeter> {
@@ -77,7 +91,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         connection: &Arc<Connection>,
         request: hyper::Request<Incoming>,
     ) -> Wire {
-        let (head, incoming) = request.into_parts();
+        let (mut head, incoming) = request.into_parts();
         let mut body = Body::new(incoming, Arc::clone(connection));
         if head.version >= Version::HTTP_11 && !head.headers.contains_key(HOST) {
             return answer::host_missing();
@@ -86,10 +100,18 @@ impl<S: Send + Sync + 'static> Router<S> {
             body.discard().await;
             return answer::of_handler(Style::Nsq, Err(failure.clone()));
         }
+        let has_token = self.admits(&mut head);
         let Ok(path) = unescape(head.uri.path(), false) else {
             return answer::malformed();
         };
-        let mut response = match self.endpoint(&head.method, &path) {
+        let endpoint = self.endpoint(&head.method, &path);
+        let is_open = endpoint.as_ref().is_some_and(|(route, _)| route.is_open);
+        let is_admitted = has_token || is_open;
+        let mut response = match endpoint {
+            _ if !is_admitted => {
+                body.discard().await;
+                self.refuse(head, connection.peer())
+            }
             Some((route, parameter)) => {
                 if !route.reads_body {
                     body.discard().await;
@@ -105,6 +127,20 @@ impl<S: Send + Sync + 'static> Router<S> {
         if connection.body_is_unread() {
             answer::close_after(&mut response);
         }
+        response
+    }
+
+    /// Whether a token comes with the request that must come with it.
+    fn admits(&self, head: &mut Parts) -> bool {
+        let Some(file) = &self.tokens else { return true };
+        take_token(&mut head.headers).is_some_and(|token| file.tokens().admit(&token))
+    }
+
+    fn refuse(&self, head: Parts, peer: Peer) -> Wire {
+        let Parts { method, uri, .. } = head;
+        let entry = LogEntry { method, uri, peer, started: Some(Instant::now()) };
+        let response = answer::unauthorized();
+        entry.finish(&self.log, response.status());
         response
     }
 

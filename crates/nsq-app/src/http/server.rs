@@ -84,6 +84,11 @@ where
     let log = router.log().clone();
     let address = listener.address();
     log.info(format_args!("{name}: listening on {address}"));
+    if router.is_guarded() && is_overheard(&listener, &door) {
+        log.warning(format_args!(
+            "{name}: tokens travel in plain text to {address}, for whoever can hear the network"
+        ));
+    }
     let mut connections = Connections::new(connections_max);
     let outcome = accept_all((&listener, &door), &mut connections, &router, &shutdown).await;
     drop(listener);
@@ -151,6 +156,12 @@ where
             }
         }
     }
+}
+
+/// Whether plain text comes to it from other hosts.
+fn is_overheard(listener: &Listener, door: &Door) -> bool {
+    let address = listener.tcp_address().ok().flatten();
+    !matches!(door, Door::Tls(..)) && address.is_some_and(|address| !address.ip().is_loopback())
 }
 
 /// The connections of one listener.

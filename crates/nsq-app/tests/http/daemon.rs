@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nsq_app::http::{Answer, HandlerResult, Request, Route, Router, get, post, put, serve};
 use nsq_app::local_time::LocalTime;
-use nsq_app::{LogLevel, Logger, Shutdown};
+use nsq_app::{LogLevel, Logger, Shutdown, TokenFile};
 use nsq_net::{Door, Listener};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -41,10 +41,16 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) async fn start() -> Self {
+        Self::guarded(None).await
+    }
+
+    /// One that answers only those who have a token.
+    pub(crate) async fn guarded(tokens: Option<Arc<TokenFile>>) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let address = listener.address();
         let (log, state, shutdown) = (capture_log(), Arc::default(), Shutdown::new());
-        let router = Arc::new(Router::new(Arc::clone(&state), log.0, routes()));
+        let router = Router::new(Arc::clone(&state), log.0, routes());
+        let router = Arc::new(router.guarded(tokens));
         let door = (listener, Door::Plain);
         let server = tokio::spawn(serve("HTTP", door, router, shutdown.clone(), CONNECTIONS_MAX));
         let mut daemon = Self { address, state, shutdown, server, log: log.1 };
@@ -98,7 +104,7 @@ impl Write for Lines {
 
 pub(crate) fn routes() -> Vec<Route<State>> {
     vec![
-        get("/ping", ping).plain(),
+        get("/ping", ping).plain().open(),
         get("/stats", stats),
         get("/large", large),
         get("/fault", fault).unlogged(),

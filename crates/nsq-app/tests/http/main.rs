@@ -7,4 +7,5 @@ mod bodies;
 mod daemon;
 mod lifetime;
 mod routing;
+mod tokens;
 mod wire;

@@ -25,19 +25,27 @@ const FLUSH_BYTES: usize = 64;
 /// Both directions of one connection.
 #[derive(Debug)]
 pub(super) struct Deflate {
-    compress: Compress,
+    level: Compression,
+    /// Made with the first write after a silence.
+    compress: Option<Compress>,
     decompress: Decompress,
     has_ended: bool,
 }
 
 impl Deflate {
     pub(super) fn new(level: u8) -> Self {
-        let level = Compression::new(level.clamp(1, 9).into());
         Self {
-            compress: Compress::new(level, false),
+            level: Compression::new(level.clamp(1, 9).into()),
+            compress: None,
             decompress: Decompress::new(false),
             has_ended: false,
         }
+    }
+
+    /// Forgets what was written, which the next write then cannot refer to. Each write ends on a
+    /// byte boundary, so that another compressor can go on from there.
+    pub(super) fn release(&mut self) {
+        self.compress = None;
     }
 
     pub(super) fn decode(
@@ -86,17 +94,19 @@ impl Deflate {
     }
 
     pub(super) fn encode(&mut self, plain: &[u8], output: &mut Vec<u8>) {
+        let level = self.level;
+        let compress = self.compress.get_or_insert_with(|| Compress::new(level, false));
         let mut rest = plain;
         loop {
             // Enough for text that cannot be compressed, so that one call is the rule: one that
             // ends just where the room does would be followed by another end of the flush.
             let expected = rest.len().min(ENCODED_BYTES_MAX);
             output.reserve(expected + expected / 8 + FLUSH_BYTES);
-            let before = self.compress.total_in();
-            self.compress
+            let before = compress.total_in();
+            compress
                 .compress_vec(rest, output, FlushCompress::Sync)
                 .expect("it fails only when called with a wrong flush or after the end");
-            let used = (self.compress.total_in() - before) as usize;
+            let used = (compress.total_in() - before) as usize;
             rest = rest.get(used..).unwrap_or_default();
             if rest.is_empty() && output.len() < output.capacity() {
                 return;

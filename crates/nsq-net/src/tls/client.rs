@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
@@ -25,10 +26,12 @@ pub struct TlsClientFiles {
     pub min_version: TlsVersion,
 }
 
-/// TLS for connections to others.
+/// TLS for connections to others. The files can be read again while it is in use, and all clones
+/// use what was read last.
 #[derive(Clone)]
 pub struct TlsClient {
-    connector: TlsConnector,
+    files: Arc<TlsClientFiles>,
+    config: Arc<RwLock<Arc<ClientConfig>>>,
 }
 
 impl TlsClient {
@@ -38,22 +41,18 @@ impl TlsClient {
     ///
     /// See [`TlsError`].
     pub fn load(files: &TlsClientFiles) -> Result<Self, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let shown = |path: Option<&Path>, error: rustls::Error| match path {
-            Some(path) => unusable(path, error),
-            None => TlsError::System(error.to_string()),
-        };
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(files.min_version.and_later())
-            .map_err(|error| shown(files.authority.as_deref(), error))?
-            .with_root_certificates(authorities(files.authority.as_deref())?);
-        let config = match &files.own {
-            None => builder.with_no_client_auth(),
-            Some((certificate, own_key)) => builder
-                .with_client_auth_cert(chain(certificate)?, key(own_key)?)
-                .map_err(|error| shown(Some(certificate), error))?,
-        };
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)) })
+        let config = Arc::new(RwLock::new(read(files)?));
+        Ok(Self { files: Arc::new(files.clone()), config })
+    }
+
+    /// Reads the files again, for the connections from now on.
+    ///
+    /// # Errors
+    ///
+    /// See [`TlsError`]; then what was read before stays in force.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        *self.config.write() = read(&self.files)?;
+        Ok(())
     }
 
     /// Shakes hands over a connection to `host`, a name or an address without port.
@@ -65,8 +64,28 @@ impl TlsClient {
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
         let name = ServerName::try_from(bare.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        self.connector.connect(name, socket).await
+        let connector = TlsConnector::from(Arc::clone(&self.config.read()));
+        connector.connect(name, socket).await
     }
+}
+
+fn read(files: &TlsClientFiles) -> Result<Arc<ClientConfig>, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let shown = |path: Option<&Path>, error: rustls::Error| match path {
+        Some(path) => unusable(path, error),
+        None => TlsError::System(error.to_string()),
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(files.min_version.and_later())
+        .map_err(|error| shown(files.authority.as_deref(), error))?
+        .with_root_certificates(authorities(files.authority.as_deref())?);
+    let config = match &files.own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, own_key)) => builder
+            .with_client_auth_cert(chain(certificate)?, key(own_key)?)
+            .map_err(|error| shown(Some(certificate), error))?,
+    };
+    Ok(Arc::new(config))
 }
 
 impl std::fmt::Debug for TlsClient {

@@ -1,5 +1,6 @@
 //! Bytes that nsqd 1.3.0 sent, and their plain text.
 
+use bytes::BytesMut;
 use nsq_net::{Codec, Decoded};
 
 use crate::peer::{cut, decode, decode_whole, flate_decode, snap_decode};
@@ -77,6 +78,21 @@ fn our_deflate_ends_with_one_marker_and_no_more() {
         codec.encode(b"", &mut wire);
         assert_eq!(wire.len(), before);
         assert_eq!(flate_decode(&wire).unwrap(), OK);
+    }
+}
+
+#[test]
+fn a_codec_that_was_released_goes_on_where_it_was() {
+    for codec in [Codec::snappy, || Codec::deflate(1), || Codec::deflate(9)] {
+        let (mut codec, mut wire) = (codec(), Vec::new());
+        let plain = b"the same words again and again and again and again and again".as_slice();
+        for _ in 0..3 {
+            codec.encode(plain, &mut wire);
+            codec.release();
+        }
+        let (mut input, mut found) = (BytesMut::from(&wire[..]), BytesMut::new());
+        assert_eq!(codec.decode(&mut input, &mut found, 1 << 20).ok(), Some(Decoded::NeedsInput));
+        assert_eq!(found, plain.repeat(3));
     }
 }
 

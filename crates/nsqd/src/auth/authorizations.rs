@@ -21,9 +21,9 @@ const SHOWN_MAX: usize = 100;
 /// ```
 ///
 /// Expressions match anywhere in a name, as in Go NSQ: `foo` permits `xfoox`, too. They take time
-/// in proportion to the name, like Go's (RE2), whose syntax they share but for `\Q…\E`, `[` inside a
-/// class and a `{` that begins no repetition, which need a backslash, and `\<` and `\>`, which are
-/// ends of words.
+/// in proportion to the name, like Go's (RE2), whose syntax they share but for `\Q…\E`, `[` inside
+/// a class and a `{` that begins no repetition, which need a backslash, and `\<` and `\>`, which
+/// are ends of words.
 #[derive(Debug)]
 pub(crate) struct Authorizations {
     pub(crate) ttl: Duration,
@@ -108,8 +108,8 @@ impl Authorization {
     }
 }
 
-/// That `\d`, `\w` and `\s` are more than ASCII, which they are not with RE2, makes no difference for
-/// names.
+/// That `\d`, `\w` and `\s` are more than ASCII, which they are not with RE2, makes no difference
+/// for names.
 fn expression(text: &str, budget: &mut usize) -> Result<Regex, InvalidAnswer> {
     *budget = budget
         .checked_sub(1)

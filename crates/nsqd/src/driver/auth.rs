@@ -58,7 +58,7 @@ impl Driver {
         if self.authorized.is_some() {
             return Err(End::Error(ProtocolError::auth_already_set()));
         }
-        if self.node.auth.is_none() {
+        if self.node.credentials.auth.is_none() {
             return Err(End::Error(ProtocolError::auth_disabled()));
         }
         let authorizations = self.ask_auth_servers(&secret).await?;
@@ -84,7 +84,7 @@ impl Driver {
         topic: &TopicName,
         channel: Option<&ChannelName>,
     ) -> Result<(), End> {
-        if self.node.auth.is_none() {
+        if self.node.credentials.auth.is_none() {
             return Ok(());
         }
         let Some(authorized) = &self.authorized else {
@@ -128,7 +128,7 @@ impl Driver {
         self.write().await?;
         let claim = self.claim(secret);
         let Self { node, client, subscribed, .. } = self;
-        let Some(servers) = &node.auth else {
+        let Some(servers) = &node.credentials.auth else {
             return Err(End::Error(ProtocolError::auth_disabled()));
         };
         let closed = poll_fn(|context| match client.signal.poll(context) {

@@ -160,7 +160,7 @@ impl Driver {
         let (kind, commands, messages) = (run.kind, run.commands, run.count());
         let topic_name = run.topic.clone();
         // MPUB was checked before its body was read.
-        if self.node.auth.is_some() && kind != PublishKind::Mpub {
+        if self.node.credentials.auth.is_some() && kind != PublishKind::Mpub {
             self.authorize_run(kind.verb(), &topic_name).await?;
         }
         if let Err(error) = self.publish(run).await {

@@ -45,7 +45,7 @@ impl Driver {
     }
 
     async fn start_tls(&mut self) -> Result<(), End> {
-        let Some(tls) = self.node.tls.clone() else { return Ok(()) };
+        let Some(tls) = self.node.credentials.tls.clone() else { return Ok(()) };
         let (client, ends) = (Arc::clone(&self.client), self.stream.ends());
         let ahead = self.input.split().freeze();
         let shaken = tokio::select! {

@@ -51,17 +51,23 @@ impl Node {
                 if peer.is_silent() {
                     return Err(format!("{} did not answer a moment ago", peer.address));
                 }
+                let access = &node.credentials.lookup;
                 let client = HttpClient {
                     connect_timeout: node.options.http_client_connect_timeout,
                     request_timeout: node.options.http_client_request_timeout,
                     max_body_bytes: node.options.max_body_size,
+                    tls: access.tls().cloned(),
+                    authorization: access.authorization(),
                 };
                 let query = name.as_str().replace('#', "%23");
                 let host = info.http_host();
                 let target = format!("/channels?topic={query}");
                 let list = client.get_json::<LookupChannels>(&host, &target).await;
                 peer.note_answer(list.is_ok());
-                list.map_err(|error| format!("http://{host}{target} - {error}"))
+                list.map_err(|error| {
+                    let scheme = access.scheme();
+                    format!("{scheme}://{host}{target} - {error}")
+                })
             });
         }
         let (mut names, mut answers, mut errors) = (BTreeSet::new(), 0, Vec::new());

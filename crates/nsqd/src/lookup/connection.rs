@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
-use nsq_net::{Address, Socket};
+use nsq_net::{Address, Outgoing, TlsClient, dial};
 
 /// How long connecting, a write or an answer may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A connection that has sent the magic.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: BufReader<Socket>,
+    stream: BufReader<Outgoing>,
     /// A longer answer is refused.
     max_answer_bytes: usize,
 }
@@ -22,9 +22,13 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects to `host:port`. The name is resolved each time: an nsqlookupd that moved is found
     /// again (nsqio/nsq issue 1233).
-    pub(super) async fn open(address: &str, max_answer_bytes: usize) -> io::Result<Self> {
-        let socket = Socket::connect(&Address::parse(address), PATIENCE).await?;
-        let mut connection = Self { stream: BufReader::new(socket), max_answer_bytes };
+    pub(super) async fn open(
+        address: &str,
+        tls: Option<&TlsClient>,
+        max_answer_bytes: usize,
+    ) -> io::Result<Self> {
+        let stream = dial(&Address::parse(address), tls, PATIENCE).await?;
+        let mut connection = Self { stream: BufReader::new(stream), max_answer_bytes };
         connection.send(b"  V1").await?;
         Ok(connection)
     }
@@ -62,7 +66,8 @@ impl Connection {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        soon(self.stream.write_all(bytes)).await
+        soon(self.stream.write_all(bytes)).await?;
+        soon(self.stream.flush()).await
     }
 
     async fn answer(&mut self) -> io::Result<Vec<u8>> {

@@ -149,7 +149,7 @@ impl Peer {
             let was_connected = matches!(*self.status.borrow(), Status::Connected(_));
             self.status.send_replace(Status::Lost);
             self.changed.lock().clear();
-            let error = system_text(&error);
+            let error = text_of(&error);
             node.log.error(format_args!("LOOKUPD({address}): {error}"));
             self.note_failure(error);
             pause = if was_connected { PAUSE_MIN } else { PAUSE_MAX.min(pause * 2) };
@@ -179,7 +179,8 @@ impl Peer {
 
     async fn serve(&self, node: &Arc<Node>) -> io::Result<std::convert::Infallible> {
         let max_answer_bytes = usize::try_from(node.options.max_body_size).unwrap_or(usize::MAX);
-        let mut connection = Connection::open(&self.address, max_answer_bytes).await?;
+        let tls = node.credentials.lookup.tls();
+        let mut connection = Connection::open(&self.address, tls, max_answer_bytes).await?;
         let info = self.identify(node, &mut connection).await?;
         let mut announced = Announced::default();
         // What changes from here on is looked at again.
@@ -305,6 +306,14 @@ fn present(node: &Node, name: &TopicName) -> Option<Present> {
     let topic = node.existing_topic(name.as_str())?;
     let channels = topic.channels.read().keys().cloned().collect();
     Some(Present { life: topic.life, channels })
+}
+
+/// As Go spells what the system says; texts of others as they are.
+fn text_of(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(_) => system_text(error),
+        None => error.to_string(),
+    }
 }
 
 /// From 0 to 1; different from moment to moment is all it must be.

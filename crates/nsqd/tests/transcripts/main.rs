@@ -28,6 +28,7 @@ mod identify;
 mod latency;
 mod limits;
 mod lookup;
+mod lookup_tls;
 mod metadata;
 mod metrics;
 mod publish;

@@ -19,6 +19,17 @@ pub(crate) fn is_original() -> bool {
     program::is_built_with_go()
 }
 
+/// Why a daemon with these flags does not start.
+#[track_caller]
+pub(crate) fn refused(flags: &[String]) -> String {
+    let line = nsq_app::flags::parse::<Options>(flags.iter().map(OsString::from));
+    let options = line.expect("flags that exist").options;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let log = Logger::to_stderr(&options.log_prefix, LogLevel::Fatal);
+    let started = runtime.expect("a runtime").block_on(Server::start(options, log));
+    nsq_app::daemon::chain(&started.expect_err("it must not start"))
+}
+
 /// A daemon. It stops in order when it is dropped.
 pub(crate) struct Daemon {
     running: Running,

@@ -8,7 +8,7 @@ mod program;
 use std::time::{Duration, Instant};
 
 pub(crate) use client::{Client, with_size};
-pub(crate) use daemon::{Daemon, is_original, names};
+pub(crate) use daemon::{Daemon, is_original, names, refused};
 pub(crate) use http::{Answer, ask, ask_later};
 
 /// How long to wait for something that must happen. Only a defect makes a test wait so long.

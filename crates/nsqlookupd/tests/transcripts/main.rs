@@ -11,3 +11,4 @@ mod discovery;
 mod http;
 mod long_polling;
 mod protocol;
+mod tls;
