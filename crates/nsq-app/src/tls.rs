@@ -72,8 +72,7 @@ impl TlsFlags<'_> {
     pub fn warning(&self) -> Option<&'static str> {
         let is_old = !self.cert.is_empty() && self.min_version.number() < TLS12;
         // The default is Go NSQ's; nobody chose it.
-        let is_chosen = self.min_version != TlsMinVersion::default();
-        (is_old && is_chosen).then_some(
+        (is_old && self.min_version.is_given()).then_some(
             "--tls-min-version: versions of TLS below 1.2 are not spoken; 1.2 is the lowest",
         )
     }
@@ -111,5 +110,49 @@ impl TlsFlags<'_> {
             "require-verify" => Ok(ClientCertificates::Verified),
             other => Err(InvalidTls::Policy(other.to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::FlagValue;
+
+    fn flags(min_version: TlsMinVersion) -> TlsFlags<'static> {
+        TlsFlags {
+            cert: "cert.pem",
+            key: "key.pem",
+            root_ca_file: "",
+            client_auth_policy: "",
+            min_version,
+            required: TlsRequired::No,
+        }
+    }
+
+    #[test]
+    fn an_old_version_is_warned_of_when_somebody_chose_it() {
+        assert_eq!(flags(TlsMinVersion::default()).warning(), None);
+        for (word, expected) in
+            [("ssl3.0", true), ("tls1.0", true), ("tls1.1", true), ("tls1.2", false), ("", false)]
+        {
+            let mut version = TlsMinVersion::default();
+            version.set(word).expect("a version");
+            assert_eq!(flags(version).warning().is_some(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together() {
+        let complete = flags(TlsMinVersion::default());
+        assert_eq!(complete.check(), Ok(()));
+        assert_eq!(TlsFlags { key: "", ..complete }.check(), Err(InvalidTls::Incomplete));
+        let policy = TlsFlags { client_auth_policy: "require", ..complete };
+        assert_eq!((policy.check(), policy.required()), (Ok(()), TlsRequired::Yes));
+        let policy = TlsFlags { required: TlsRequired::TcpHttps, ..policy };
+        assert_eq!(policy.required(), TlsRequired::TcpHttps);
+        let none = TlsFlags { cert: "", key: "", ..policy };
+        assert_eq!(none.check(), Err(InvalidTls::RequiredWithoutCertificate));
+        let unknown = TlsFlags { client_auth_policy: "verify", ..complete };
+        assert_eq!(unknown.check(), Err(InvalidTls::Policy("verify".to_owned())));
     }
 }

@@ -56,7 +56,10 @@ impl FlagValue for TlsRequired {
 
 /// The lowest version of TLS: `--tls-min-version`. Which are served is not for the flag to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TlsMinVersion(u16);
+pub struct TlsMinVersion {
+    number: u16,
+    is_given: bool,
+}
 
 /// The words and their numbers on the wire. `ssl3.0` is only in Go NSQ's help: it is refused there.
 const VERSIONS: [(&str, u16); 5] = [
@@ -71,18 +74,24 @@ impl TlsMinVersion {
     /// The number on the wire: 0x0303 for TLS 1.2.
     #[must_use]
     pub fn number(self) -> u16 {
-        self.0
+        self.number
+    }
+
+    /// Whether somebody chose it.
+    #[must_use]
+    pub fn is_given(self) -> bool {
+        self.is_given
     }
 
     fn word(self) -> &'static str {
-        VERSIONS.iter().find(|(_, number)| *number == self.0).map_or("", |(word, _)| word)
+        VERSIONS.iter().find(|(_, number)| *number == self.number).map_or("", |(word, _)| word)
     }
 }
 
 impl Default for TlsMinVersion {
     /// TLS 1.0, which is Go NSQ's.
     fn default() -> Self {
-        Self(0x0301)
+        Self { number: 0x0301, is_given: false }
     }
 }
 
@@ -97,7 +106,8 @@ impl FlagValue for TlsMinVersion {
         }
         let found = VERSIONS.iter().find(|(known, _)| *known == word);
         let unknown = || ValueError::Refused(format!("unknown tlsVersionOption {word:?}"));
-        self.0 = found.ok_or_else(unknown)?.1;
+        self.number = found.ok_or_else(unknown)?.1;
+        self.is_given = true;
         Ok(())
     }
 
@@ -113,7 +123,7 @@ impl FlagValue for TlsMinVersion {
     }
 
     fn config_value(&self) -> ConfigValue {
-        ConfigValue::Integer(i64::from(self.0))
+        ConfigValue::Integer(i64::from(self.number))
     }
 }
 
@@ -151,7 +161,7 @@ mod tests {
         for (text, expected) in
             [("tls1.3", Some(0x0304)), ("TLS1.0", Some(0x0301)), ("", Some(0x0303)), ("1.2", None)]
         {
-            let mut version = TlsMinVersion(0x0303);
+            let mut version = TlsMinVersion { number: 0x0303, is_given: false };
             let set = version.set(text);
             assert_eq!(set.is_ok().then_some(version.number()), expected, "{text}");
         }
