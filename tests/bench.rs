@@ -240,3 +240,24 @@ fn certificates_are_checked_on_both_sides() {
     }
     nsqd.stop();
 }
+
+#[test]
+fn unix_sockets_are_addresses_like_others() {
+    let home = Home::new();
+    let text = |name: &str| home.path(name).to_str().expect("plain characters").to_owned();
+    let options = nsqd::Options {
+        tcp_address: text("tcp.sock"),
+        http_address: text("http.sock"),
+        ..home.options()
+    };
+    let daemon = Daemon::nsqd(options);
+    for words in [
+        "e2e --messages 3000 --batch 10 --delete-topic",
+        "pub --messages 300 --over http --connections 2",
+        "latency --rate 200 --duration 200ms --warmup 0ms",
+    ] {
+        let report = daemon.measure(words).expect(words);
+        assert_eq!(report.problems(), [] as [&str; 0], "{words}");
+    }
+    daemon.stop();
+}

@@ -1,9 +1,11 @@
 //! An nsqd or an nsqlookupd in a process of its own.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
+use std::time::SystemTime;
 
 use nsq_sim::{Addresses, Program, http};
 
@@ -107,13 +109,17 @@ fn start(words: &[String], at: Addresses) -> Program {
 }
 
 /// The binary of this workspace, which lies beside the directory of the tests. Cargo builds it with
-/// its own package, but not with this one.
+/// its own package, so with the whole workspace, but not with this one.
 #[track_caller]
 pub(crate) fn binary(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     let test = std::env::current_exe().expect("a test has a path");
     let directory = test.parent().and_then(Path::parent).expect("cargo puts tests into deps/");
     BUILT.call_once(|| {
+        // Building by itself may need other features of the libraries, which takes minutes.
+        if ["nsqd", "nsqlookupd"].into_iter().all(|name| is_current(directory, name)) {
+            return;
+        }
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--package=nsqd", "--package=nsqlookupd", "--bins"]);
         if directory.ends_with("release") {
@@ -123,6 +129,20 @@ pub(crate) fn binary(name: &str) -> PathBuf {
         assert!(built.success(), "nsqd and nsqlookupd cannot be built");
     });
     directory.join(name)
+}
+
+/// Whether the binary is there and newer than what it was made of.
+fn is_current(directory: &Path, name: &str) -> bool {
+    // Cargo writes down what that is: `target: source source …`
+    let made_of = fs::read_to_string(directory.join(format!("{name}.d"))).unwrap_or_default();
+    let Some((_, sources)) = made_of.split_once(": ") else { return false };
+    let Ok(built_at) = modified_at(&directory.join(name)) else { return false };
+    let mut sources = sources.split_whitespace().map(Path::new);
+    sources.all(|source| modified_at(source).is_ok_and(|time| time <= built_at))
+}
+
+fn modified_at(path: &Path) -> std::io::Result<SystemTime> {
+    fs::metadata(path)?.modified()
 }
 
 fn text(path: &Path) -> String {

@@ -1,10 +1,11 @@
 //! `Connection`: a blocking protocol connection to the daemon under test.
 
 use std::io::{ErrorKind, Read};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::command::{self, Identify};
 use crate::frame_buffer::{Frame, FrameBuffer};
@@ -51,7 +52,7 @@ pub(crate) enum Event<'a> {
 
 /// One connection, identified and ready for commands.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Socket,
     frames: FrameBuffer,
     /// What bytes go through on their way; none between commands and socket when plain.
     outgoing: Option<Box<OutgoingLayers>>,
@@ -61,7 +62,7 @@ pub(crate) struct Connection {
 
 /// The writing half of a connection, for a caller that writes and reads on different threads.
 pub(crate) struct CommandWriter {
-    stream: TcpStream,
+    stream: Socket,
     layers: Option<Box<OutgoingLayers>>,
     patience: Duration,
 }
@@ -120,7 +121,6 @@ impl Connection {
 
     fn connect(address: &str, frames: FrameBuffer, patience: Duration) -> Result<Self> {
         let stream = connect(address).with_context(|| format!("connect to {address}"))?;
-        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TICK))?;
         stream.set_write_timeout(Some(TICK))?;
         Ok(Self { stream, frames, outgoing: None, incoming: None, patience })
@@ -239,7 +239,7 @@ impl Connection {
     }
 
     /// The socket, to wait for bytes on several connections at once.
-    pub(crate) fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &Socket {
         &self.stream
     }
 
@@ -309,13 +309,27 @@ fn sort(frame: Frame<'_>) -> Result<Event<'_>> {
 }
 
 /// Connects to the first address that answers.
-pub(crate) fn connect(address: &str) -> Result<TcpStream> {
+pub(crate) fn connect(address: &str) -> Result<Socket> {
+    if is_unix(address) {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.connect(&SockAddr::unix(address)?)?;
+        return Ok(socket);
+    }
     let mut last_error = anyhow!("no address found");
     for candidate in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&candidate, CONNECT_TIMEOUT) {
-            Ok(stream) => return Ok(stream),
+        let socket = Socket::new(Domain::for_address(candidate), Type::STREAM, None)?;
+        match socket.connect_timeout(&candidate.into(), CONNECT_TIMEOUT) {
+            Ok(()) => {
+                socket.set_tcp_nodelay(true)?;
+                return Ok(socket);
+            }
             Err(error) => last_error = error.into(),
         }
     }
     Err(last_error)
+}
+
+/// Whether it is the path of a unix socket: what is no `<host>:<port>`.
+pub(crate) fn is_unix(address: &str) -> bool {
+    address.contains('/') || !address.contains(':')
 }

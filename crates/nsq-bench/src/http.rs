@@ -1,12 +1,13 @@
 //! The HTTP calls a benchmark makes to nsqd one at a time, over one kept-alive connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use socket2::Socket;
 
-use crate::connection::connect;
+use crate::connection::{connect, is_unix};
+
 use crate::http_head::{BodyEnd, HttpHead, MAX_HEAD_BYTES};
 
 /// How much of a body is kept, for the text of an error; the rest is only counted.
@@ -18,7 +19,7 @@ const MAX_BODY_BYTES: u64 = 1 << 30;
 pub(crate) struct HttpClient {
     address: String,
     timeout: Duration,
-    stream: Option<BufReader<TcpStream>>,
+    stream: Option<BufReader<Socket>>,
 }
 
 impl HttpClient {
@@ -80,8 +81,10 @@ impl HttpClient {
             Some(stream) => stream,
             None => self.connect()?,
         };
+        // The path of a unix socket is no host.
+        let host = if is_unix(&self.address) { "localhost" } else { &self.address };
         let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{length}\r\n", self.address);
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{length}\r\n");
         stream.get_mut().write_all(request.as_bytes())?;
         let answer = read_answer(&mut stream)?;
         if !answer.closes {
@@ -90,9 +93,8 @@ impl HttpClient {
         Ok(answer)
     }
 
-    fn connect(&self) -> Result<BufReader<TcpStream>> {
+    fn connect(&self) -> Result<BufReader<Socket>> {
         let stream = connect(&self.address)?;
-        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(self.timeout))?;
         stream.set_write_timeout(Some(self.timeout))?;
         Ok(BufReader::new(stream))

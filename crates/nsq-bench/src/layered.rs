@@ -1,7 +1,7 @@
 //! The two directions of a connection that is encrypted, compressed or both.
 
+use socket2::Socket;
 use std::io::{ErrorKind, Read, Result};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::packer::{Packer, Unpacker};
@@ -23,12 +23,7 @@ pub(crate) struct OutgoingLayers {
 
 impl OutgoingLayers {
     /// Compresses, encrypts and writes all of `bytes`.
-    pub(crate) fn send(
-        &mut self,
-        stream: &TcpStream,
-        bytes: &[u8],
-        patience: Duration,
-    ) -> Result<()> {
+    pub(crate) fn send(&mut self, stream: &Socket, bytes: &[u8], patience: Duration) -> Result<()> {
         let Some(packer) = &mut self.packer else {
             return self.send_packed(stream, bytes, patience);
         };
@@ -43,7 +38,7 @@ impl OutgoingLayers {
     /// Encrypts and writes all of `bytes`, which are compressed already.
     pub(crate) fn send_packed(
         &self,
-        stream: &TcpStream,
+        stream: &Socket,
         bytes: &[u8],
         patience: Duration,
     ) -> Result<()> {
@@ -62,7 +57,7 @@ impl OutgoingLayers {
     }
 
     /// Says that nothing more will be written.
-    pub(crate) fn finish_sending(&self, stream: &TcpStream, patience: Duration) -> Result<()> {
+    pub(crate) fn finish_sending(&self, stream: &Socket, patience: Duration) -> Result<()> {
         match &self.tls {
             Some(session) => session.finish_sending(stream, patience),
             None => Ok(()),
@@ -102,7 +97,7 @@ impl IncomingLayers {
     }
 
     /// Fills `space` with bytes of frames, as [`Read::read`] would. Reads once, or not at all.
-    pub(crate) fn receive(&mut self, mut stream: &TcpStream, space: &mut [u8]) -> Result<usize> {
+    pub(crate) fn receive(&mut self, mut stream: &Socket, space: &mut [u8]) -> Result<usize> {
         if !self.has_more {
             let count = stream.read(&mut self.wire)?;
             let wire = &self.wire[..count];

@@ -1,11 +1,11 @@
 //! `LookupNode`: what nsqlookupd sees of an nsqd, without the nsqd.
 
 use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use socket2::Socket;
 
 use crate::connection::connect;
 
@@ -18,7 +18,7 @@ const UNDER_WAY: usize = 64;
 
 /// One connection of a daemon that registers topics.
 pub(crate) struct LookupNode {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Socket>,
 }
 
 #[derive(Serialize)]
@@ -34,7 +34,6 @@ impl LookupNode {
     /// Connects and identifies as the node with this name.
     pub(crate) fn open(address: &str, name: &str, timeout: Duration) -> Result<Self> {
         let stream = connect(address)?;
-        stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
         let mut node = Self { stream: BufReader::new(stream) };

@@ -1,11 +1,11 @@
 //! Writing to a socket whose calls return after a tick, done or not.
 
+use socket2::Socket;
 use std::io::{Error, ErrorKind, Result, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Writes all of `bytes`, or fails when nothing could be written for the patience.
-pub(crate) fn write_all(mut stream: &TcpStream, bytes: &[u8], patience: Duration) -> Result<()> {
+pub(crate) fn write_all(mut stream: &Socket, bytes: &[u8], patience: Duration) -> Result<()> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let count = patiently(patience, || stream.write(rest))?;

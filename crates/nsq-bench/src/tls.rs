@@ -1,7 +1,6 @@
 //! `TlsSession`: the encrypted layer of a connection.
 
 use std::io::{Error, ErrorKind, Read, Result as IoResult, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+use socket2::Socket;
 
 use crate::socket::patiently;
 
@@ -71,7 +71,7 @@ impl TlsSession {
     /// Shakes hands with the daemon at `address`.
     pub(crate) fn open(
         config: &Arc<ClientConfig>,
-        mut stream: &TcpStream,
+        mut stream: &Socket,
         address: &str,
         patience: Duration,
     ) -> Result<Self> {
@@ -83,12 +83,7 @@ impl TlsSession {
     }
 
     /// Encrypts and writes all of `bytes`.
-    pub(crate) fn send(
-        &self,
-        stream: &TcpStream,
-        bytes: &[u8],
-        patience: Duration,
-    ) -> IoResult<()> {
+    pub(crate) fn send(&self, stream: &Socket, bytes: &[u8], patience: Duration) -> IoResult<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let count = self.0.lock().writer().write(rest)?;
@@ -99,7 +94,7 @@ impl TlsSession {
     }
 
     /// Says that nothing more will be written.
-    pub(crate) fn finish_sending(&self, stream: &TcpStream, patience: Duration) -> IoResult<()> {
+    pub(crate) fn finish_sending(&self, stream: &Socket, patience: Duration) -> IoResult<()> {
         self.0.lock().send_close_notify();
         self.flush(stream, patience)
     }
@@ -120,7 +115,7 @@ impl TlsSession {
         Ok(())
     }
 
-    fn flush(&self, mut stream: &TcpStream, patience: Duration) -> IoResult<()> {
+    fn flush(&self, mut stream: &Socket, patience: Duration) -> IoResult<()> {
         // Locked anew for each attempt: the reading side must not wait for a full socket.
         while self.0.lock().wants_write() {
             patiently(patience, || self.0.lock().write_tls(&mut stream))?;
