@@ -3,6 +3,7 @@
 mod client;
 mod files;
 mod server;
+mod trust;
 
 use std::path::PathBuf;
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rustls::ClientConfig;
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
 use super::files::{authorities, chain, key, unusable};
+use super::trust::Trust;
 use super::{TlsError, TlsVersion};
 use crate::Socket;
 
@@ -75,10 +77,20 @@ fn read(files: &TlsClientFiles) -> Result<Arc<ClientConfig>, TlsError> {
         Some(path) => unusable(path, error),
         None => TlsError::System(error.to_string()),
     };
+    let authority = files.authority.as_deref();
+    let roots = Arc::new(authorities(authority)?);
+    let rules = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
+    let rules = rules.map_err(|error| match authority {
+        Some(path) => unusable(path, error),
+        None => TlsError::System(error.to_string()),
+    })?;
+    // What the system trusts are authorities, never servers.
+    let trusted = authority.map(chain).transpose()?.unwrap_or_default();
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(files.min_version.and_later())
-        .map_err(|error| shown(files.authority.as_deref(), error))?
-        .with_root_certificates(authorities(files.authority.as_deref())?);
+        .map_err(|error| shown(authority, error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Trust { rules, trusted }));
     let config = match &files.own {
         None => builder.with_no_client_auth(),
         Some((certificate, own_key)) => builder
