@@ -96,6 +96,7 @@ impl Stream {
         let first = match poll_fn(|context| socket.poll_peek(context)).await {
             Ok(first) => first,
             Err(error) => {
+                socket.expect_whenever();
                 self.transport = Transport::Plain(socket);
                 return Err(TlsFailed::Io(error));
             }
