@@ -2,12 +2,13 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio::time::{Duration, Sleep, sleep, timeout};
 
 use crate::{Address, Peer};
@@ -40,6 +41,27 @@ impl Socket {
                 Address::Tcp(address) => Self::from_tcp(TcpStream::connect(address).await?),
                 Address::Unix(path) => Ok(Self::from_unix(UnixStream::connect(path).await?)),
             }
+        };
+        timeout(patience, connecting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// The same over TCP, from an address of this machine.
+    ///
+    /// # Errors
+    ///
+    /// Also when that address cannot be used, and when `to` is no address of its kind.
+    pub async fn connect_from(from: SocketAddr, to: &str, patience: Duration) -> io::Result<Self> {
+        let connecting = async {
+            let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+            for to in lookup_host(to).await?.filter(|to| to.is_ipv4() == from.is_ipv4()) {
+                let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.bind(from)?;
+                match socket.connect(to).await {
+                    Ok(tcp) => return Self::from_tcp(tcp),
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
         };
         timeout(patience, connecting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-use tokio_rustls::rustls;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsStream, rustls};
+use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 use crate::incoming::HANDSHAKE;
 use crate::{Codec, Decoded};
-use crate::{Socket, TlsFacts, TlsServer};
+use crate::{Socket, TlsClient, TlsFacts, TlsServer};
 
 /// In Go's words.
 const NO_HANDSHAKE: &str = "tls: first record does not look like a TLS handshake";
@@ -111,7 +111,7 @@ impl Stream {
             Ok(mut stream) => {
                 stream.get_mut().0.expect_whenever();
                 let facts = TlsFacts::of(&stream);
-                self.transport = Transport::Tls(Box::new(stream));
+                self.transport = Transport::Tls(Box::new(stream.into()));
                 Ok(facts)
             }
             Err((error, mut socket)) => {
@@ -120,6 +120,32 @@ impl Stream {
                 Err(TlsFailed::of(error))
             }
         }
+    }
+
+    /// Begins TLS as the side that sees a certificate, with `host`, a name or an address without
+    /// port. Nothing may have come ahead.
+    ///
+    /// # Errors
+    ///
+    /// When the server is not who it must be, or does not finish the handshake within `patience`.
+    /// The connection is closed then.
+    pub async fn start_tls_as_client(
+        &mut self,
+        tls: &TlsClient,
+        host: &str,
+        patience: Duration,
+    ) -> io::Result<()> {
+        let socket = match std::mem::replace(&mut self.transport, Transport::Lost) {
+            Transport::Plain(socket) => socket,
+            other => {
+                self.transport = other;
+                return Err(io::Error::other("TLS is spoken already"));
+            }
+        };
+        let stream = timeout(patience, tls.connect(host, socket)).await;
+        let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        self.transport = Transport::Tls(Box::new(stream.into()));
+        Ok(())
     }
 
     /// Compresses from here on, in both directions. The bytes `ahead` have come already.

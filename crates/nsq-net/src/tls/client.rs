@@ -7,13 +7,14 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use rustls::ClientConfig;
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
 use super::files::{authorities, chain, key, unusable};
-use super::trust::Trust;
+use super::trust::{Credulity, Trust};
 use super::{TlsError, TlsVersion};
 use crate::Socket;
 
@@ -26,6 +27,8 @@ pub struct TlsClientFiles {
     pub own: Option<(PathBuf, PathBuf)>,
     /// The lowest version.
     pub min_version: TlsVersion,
+    /// Believe whatever certificate the server shows: encrypted, but perhaps with the wrong one.
+    pub skip_verification: bool,
 }
 
 /// TLS for connections to others. The files can be read again while it is in use, and all clones
@@ -78,19 +81,24 @@ fn read(files: &TlsClientFiles) -> Result<Arc<ClientConfig>, TlsError> {
         None => TlsError::System(error.to_string()),
     };
     let authority = files.authority.as_deref();
-    let roots = Arc::new(authorities(authority)?);
-    let rules = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-    let rules = rules.map_err(|error| match authority {
-        Some(path) => unusable(path, error),
-        None => TlsError::System(error.to_string()),
-    })?;
-    // What the system trusts are authorities, never servers.
-    let trusted = authority.map(chain).transpose()?.unwrap_or_default();
+    let verifier: Arc<dyn ServerCertVerifier> = if files.skip_verification {
+        Arc::new(Credulity { algorithms: provider.signature_verification_algorithms })
+    } else {
+        let roots = Arc::new(authorities(authority)?);
+        let rules = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+        let rules = rules.build().map_err(|error| match authority {
+            Some(path) => unusable(path, error),
+            None => TlsError::System(error.to_string()),
+        })?;
+        // What the system trusts are authorities, never servers.
+        let trusted = authority.map(chain).transpose()?.unwrap_or_default();
+        Arc::new(Trust { rules, trusted })
+    };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(files.min_version.and_later())
         .map_err(|error| shown(authority, error))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trust { rules, trusted }));
+        .with_custom_certificate_verifier(verifier);
     let config = match &files.own {
         None => builder.with_no_client_auth(),
         Some((certificate, own_key)) => builder

@@ -1,0 +1,6 @@
+//! The six tools, each a module with its options, its checks and its `main`.
+//!
+//! `cli` has what they share: flags, first checks, lines on standard error, exit codes.
+
+#[expect(dead_code, reason = "the tools follow")]
+mod cli;
