@@ -1,4 +1,4 @@
-//! Publishes in several ways: `cargo run -p nsq-client --example publish`.
+//! Publishes in several ways: `cargo run --example publish`.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! How fast this client is, against an nsqd that runs already:
 //!
 //! ```text
-//! cargo run --release -p nsq-client --example throughput -- publish 16 [ADDRESS]
-//! cargo run --release -p nsq-client --example throughput -- consume 2500 [ADDRESS]
+//! cargo run --release --example throughput -- publish 16 [ADDRESS]
+//! cargo run --release --example throughput -- consume 2500 [ADDRESS]
 //! ```
 //!
 //! `publish N`: N tasks, each of which publishes 200 bytes and waits for the answer, for 5 s.
@@ -25,12 +25,10 @@ async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let address = arguments.get(2).map_or("127.0.0.1:4150", String::as_str);
     let number: u32 = arguments.get(1).map_or(Ok(16), |text| text.parse())?;
-    let topic = format!("throughput-{}#ephemeral", std::process::id());
+    let topic = format!("throughput-{}", std::process::id());
     match arguments.first().map(String::as_str) {
         Some("publish") => publish(address, &topic, number).await,
-        Some("consume") => {
-            consume(address, &topic[..topic.len() - "#ephemeral".len()], number).await
-        }
+        Some("consume") => consume(address, &topic, number).await,
         _ => Err("publish or consume?".into()),
     }
 }
