@@ -5,5 +5,6 @@
 mod cli;
 mod host_pool;
 pub mod nsq_to_http;
+pub mod nsq_to_nsq;
 mod status_lines;
 mod upstreams;

@@ -3,6 +3,7 @@
 mod daemon;
 mod https;
 mod nsq_to_http;
+mod nsq_to_nsq;
 mod patience;
 mod tool;
 mod web_server;

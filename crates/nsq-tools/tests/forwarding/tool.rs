@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::patience::PATIENCE;
 
 pub(crate) const NSQ_TO_HTTP: &str = env!("CARGO_BIN_EXE_nsq_to_http");
+pub(crate) const NSQ_TO_NSQ: &str = env!("CARGO_BIN_EXE_nsq_to_nsq");
 
 /// Retries without the usual pauses of seconds and minutes.
 pub(crate) const IMPATIENT: [&str; 3] = [
