@@ -32,6 +32,11 @@ impl Attempt {
     pub(crate) fn to(place: usize) -> Self {
         Self { place, started: Instant::now() }
     }
+
+    /// How long it has taken.
+    pub(crate) fn took(self) -> Duration {
+        self.started.elapsed()
+    }
 }
 
 impl Upstreams {
@@ -73,7 +78,7 @@ impl Upstreams {
 
     /// Counts the attempt for its address.
     pub(crate) fn count(&self, attempt: Attempt) {
-        let line = self.state.lock().lines.record(attempt.place, attempt.started.elapsed());
+        let line = self.state.lock().lines.record(attempt.place, attempt.took());
         say_line(line);
     }
 
@@ -81,13 +86,6 @@ impl Upstreams {
     pub(crate) fn count_total(&self, took: Duration) {
         let line = self.state.lock().lines.record_total(took);
         say_line(line);
-    }
-}
-
-impl Attempt {
-    /// How long it has taken.
-    pub(crate) fn took(self) -> Duration {
-        self.started.elapsed()
     }
 }
 
