@@ -1,6 +1,7 @@
 //! A worker that looks for its nsqd nodes, handles several messages at a time, and tries again what
 //! fails: `cargo run --example worker`, then for example
-//! `curl -d 7 'http://127.0.0.1:4151/pub?topic=numbers'`. Ctrl-C ends it when its messages are done.
+//! `curl -d 7 'http://127.0.0.1:4151/pub?topic=numbers'`. Ctrl-C ends it when its messages are
+//! done.
 
 use std::time::Duration;
 

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nsq_sim::http;
+use nsq_sim::{example, http};
 
 use crate::fresh_directory;
 use crate::up_process::Up;
@@ -23,11 +22,6 @@ impl Drop for Running {
         // Both fail only if it has ended, which a test has said before.
         if self.0.kill().is_ok() && self.0.wait().is_ok() {}
     }
-}
-
-fn example(name: &str) -> PathBuf {
-    let nsq = Path::new(env!("CARGO_BIN_EXE_nsq"));
-    nsq.with_file_name("examples").join(name)
 }
 
 #[test]

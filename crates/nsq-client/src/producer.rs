@@ -22,14 +22,14 @@ pub use self::ticket::Receipt;
 
 /// Publishes messages to one nsqd or to any of several. Clones share its connections.
 ///
-/// Publishing from many tasks at once is fast: what is published while a connection is busy goes out
-/// with its next write, as one `MPUB` for each topic, and every publisher still gets its own answer.
-/// Alone, a message goes out at once.
+/// Publishing from many tasks at once is fast: what is published while a connection is busy goes
+/// out with its next write, as one `MPUB` for each topic, and every publisher still gets its own
+/// answer. Alone, a message goes out at once.
 ///
-/// With several nsqd each message goes to one of them, whichever has nothing to do. A node that fails
-/// is left out until it is back. A message whose answer was lost with its connection is
-/// published again, unless `publish_retry` is off: then it may be there twice, as NSQ's delivery is at
-/// least once in any case. What nsqd refuses is an error at once.
+/// With several nsqd each message goes to one of them, whichever has nothing to do. A node that
+/// fails is left out until it is back. A message whose answer was lost with its connection is
+/// published again, unless `publish_retry` is off: then it may be there twice, as NSQ's delivery
+/// is at least once in any case. What nsqd refuses is an error at once.
 ///
 /// ```no_run
 /// use nsq_client::{Config, Producer};
@@ -178,8 +178,8 @@ impl Producer {
         self.inner.shared.queue.publish_whole(topic, None, bodies).await?.await
     }
 
-    /// Publishes a message that is delivered after `delay` at the earliest, in whole milliseconds and
-    /// at most nsqd's `--max-req-timeout` (an hour unless set otherwise).
+    /// Publishes a message that is delivered after `delay` at the earliest, in whole milliseconds
+    /// and at most nsqd's `--max-req-timeout` (an hour unless set otherwise).
     ///
     /// # Errors
     ///
