@@ -3,15 +3,18 @@
 //! ```text
 //! cargo run --release --example throughput -- publish 16 [ADDRESS]
 //! cargo run --release --example throughput -- consume 2500 [ADDRESS]
+//! cargo run --release --example throughput -- handle 2500 [ADDRESS]
 //! ```
 //!
 //! `publish N`: N tasks, each of which publishes 200 bytes and waits for the answer, for 5 s.
 //! `consume N`: fills a topic of its own with a million messages, then takes and finishes them with
-//! N in flight.
+//! N in flight. `handle N`: the same with a handler in 16 tasks.
 
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nsq_client::{Config, Consumer, Producer};
+use nsq_client::{Config, Consumer, ConsumerHandle, Handler, Message, Producer};
 use tokio::task::JoinSet;
 
 const BODY: [u8; 200] = [b'x'; 200];
@@ -29,7 +32,8 @@ async fn main() -> Outcome<()> {
     match arguments.first().map(String::as_str) {
         Some("publish") => publish(address, &topic, number).await,
         Some("consume") => consume(address, &topic, number).await,
-        _ => Err("publish or consume?".into()),
+        Some("handle") => handle(address, &topic, number).await,
+        _ => Err("publish, consume or handle?".into()),
     }
 }
 
@@ -59,12 +63,7 @@ async fn publish(address: &str, topic: &str, tasks: u32) -> Outcome<()> {
 }
 
 async fn consume(address: &str, topic: &str, in_flight: u32) -> Outcome<()> {
-    let config = Config { max_in_flight: in_flight, ..Config::default() };
-    let mut consumer = Consumer::new(topic, "channel", config.clone())?;
-    let producer = Producer::new(&[address], config)?;
-    for _ in 0..CONSUMED / 1000 {
-        producer.publish_multi(topic, &[BODY; 1000]).await?;
-    }
+    let mut consumer = filled(address, topic, in_flight).await?;
     let started = Instant::now();
     consumer.connect_to_nsqds(&[address]).await?;
     for _ in 0..CONSUMED {
@@ -75,4 +74,41 @@ async fn consume(address: &str, topic: &str, in_flight: u32) -> Outcome<()> {
     println!("{in_flight} in flight: {rate:.0} messages/s");
     consumer.stop().await;
     Ok(())
+}
+
+struct Counter {
+    left: AtomicUsize,
+    consumer: ConsumerHandle,
+}
+
+impl Handler for Counter {
+    type Error = Infallible;
+
+    async fn handle(&self, _: &Message) -> Result<(), Infallible> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.consumer.stop();
+        }
+        Ok(())
+    }
+}
+
+async fn handle(address: &str, topic: &str, in_flight: u32) -> Outcome<()> {
+    let mut consumer = filled(address, topic, in_flight).await?;
+    let counter = Counter { left: AtomicUsize::new(CONSUMED), consumer: consumer.handle() };
+    let started = Instant::now();
+    consumer.connect_to_nsqds(&[address]).await?;
+    consumer.run(counter, 16).await;
+    let rate = CONSUMED as f64 / started.elapsed().as_secs_f64();
+    println!("{in_flight} in flight, 16 handlers: {rate:.0} messages/s");
+    Ok(())
+}
+
+/// A consumer of a topic with that many messages, not connected yet.
+async fn filled(address: &str, topic: &str, in_flight: u32) -> Outcome<Consumer> {
+    let config = Config { max_in_flight: in_flight, ..Config::default() };
+    let producer = Producer::new(&[address], config.clone())?;
+    for _ in 0..CONSUMED / 1000 {
+        producer.publish_multi(topic, &[BODY; 1000]).await?;
+    }
+    Ok(Consumer::new(topic, "channel", config)?)
 }
