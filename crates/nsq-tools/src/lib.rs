@@ -4,3 +4,4 @@
 
 #[expect(dead_code, reason = "the tools follow")]
 mod cli;
+pub mod nsq_to_file;
