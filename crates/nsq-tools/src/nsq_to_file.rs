@@ -14,6 +14,7 @@ mod rotation;
 mod settings;
 mod sync_schedule;
 mod topic_files;
+mod topic_list;
 mod topic_log;
 mod topics;
 

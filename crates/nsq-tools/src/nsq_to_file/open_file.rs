@@ -67,13 +67,7 @@ impl OpenFile {
     fn of(path: &Path, file: File, encoding: Encoding) -> io::Result<Self> {
         directory::sync(directory::of(path))?;
         let found_bytes = file.metadata()?.len();
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            encoding,
-            found_bytes,
-            is_empty: found_bytes == 0,
-        })
+        Ok(Self { path: path.to_owned(), file, encoding, found_bytes, is_empty: found_bytes == 0 })
     }
 
     /// Adds a message as a line. It may be in memory until [`Self::flush`].

@@ -178,8 +178,7 @@ mod tests {
 
     #[test]
     fn a_file_ends_by_name_age_or_size() {
-        let limits =
-            RotationLimits { size_bytes: Some(10), age: Some(Duration::from_secs(60)) };
+        let limits = RotationLimits { size_bytes: Some(10), age: Some(Duration::from_secs(60)) };
         let mut rotation = Rotation::new(limits);
         let (start, path) = (Instant::now(), Path::new("/w/a-000000"));
         assert_eq!(rotation.due(&name("a"), start), Some(RotationReason::NotOpen));

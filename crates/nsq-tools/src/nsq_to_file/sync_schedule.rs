@@ -10,8 +10,8 @@ pub(super) struct SyncSchedule {
 }
 
 impl SyncSchedule {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), waiting: 0, is_stopping: false }
+    pub(super) fn new(limit: u32) -> Self {
+        Self { limit: limit.max(1) as usize, waiting: 0, is_stopping: false }
     }
 
     /// So many are to be written. Whether they have to be synced at once: because none would come

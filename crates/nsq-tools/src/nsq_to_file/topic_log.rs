@@ -24,7 +24,8 @@ impl TopicLog {
         self.log.warning(format_args!("{} {text}", self.label));
     }
 
-    pub(super) fn fatal(&self, text: fmt::Arguments<'_>) {
-        self.log.fatal(format_args!("{} {text}", self.label));
+    /// `[topic/channel]`
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 }
