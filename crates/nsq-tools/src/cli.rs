@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use nsq_app::flags::{self, CommandLine, FlagSet};
 use nsq_app::local_time::LocalTime;
 use nsq_app::version::NSQ_VERSION;
+use nsq_client::Config;
 
 pub use client_options::ClientOptions;
 
@@ -40,6 +41,11 @@ pub(crate) fn main<O: FlagSet>(
 /// What `--version` of a tool prints.
 pub(crate) fn version_line(tool: &str) -> String {
     format!("{tool} v{NSQ_VERSION}")
+}
+
+/// What a tool's clients call themselves.
+pub(crate) fn user_agent(tool: &str) -> String {
+    format!("{tool}/{NSQ_VERSION} {}", Config::default().user_agent)
 }
 
 /// A runtime for a tool.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use nsq_app::flags::CommandLine;
-use nsq_app::version::NSQ_VERSION;
 use nsq_app::{Logger, host};
 use nsq_client::Config;
 use regex::Regex;
@@ -91,7 +90,7 @@ impl Settings {
     pub(super) fn consumer(&self) -> Config {
         let config = self.options.consumer_options.0.clone();
         Config {
-            user_agent: format!("nsq_to_file/{NSQ_VERSION} {}", Config::default().user_agent),
+            user_agent: cli::user_agent("nsq_to_file"),
             max_in_flight: self.options.max_in_flight,
             ..config
         }
