@@ -33,10 +33,13 @@ pub(super) struct OpenFile {
     is_empty: bool,
 }
 
+/// Boxed, for it is large.
+type Member = Box<GzEncoder<Vec<u8>>>;
+
 #[derive(Debug)]
 enum Encoding {
     Plain(Vec<u8>),
-    Gzip { level: Compression, member: Option<GzEncoder<Vec<u8>>> },
+    Gzip { level: Compression, member: Option<Member> },
 }
 
 impl OpenFile {
@@ -78,7 +81,7 @@ impl OpenFile {
                 buffer.push(b'\n');
             }
             Encoding::Gzip { level, member } => {
-                let member = member.get_or_insert_with(|| GzEncoder::new(Vec::new(), *level));
+                let member = member.get_or_insert_with(|| begin_member(*level));
                 member.write_all(body)?;
                 member.write_all(b"\n")?;
             }
@@ -117,7 +120,7 @@ impl OpenFile {
             && self.is_empty
         {
             // A file of nothing is no gzip file; a member of nothing is one.
-            member.get_or_insert_with(|| GzEncoder::new(Vec::new(), *level));
+            member.get_or_insert_with(|| begin_member(*level));
         }
         self.sync()?;
         Ok(self.path)
@@ -145,9 +148,13 @@ impl Encoding {
     fn output(&mut self) -> Option<&mut Vec<u8>> {
         match self {
             Self::Plain(buffer) => Some(buffer),
-            Self::Gzip { member, .. } => member.as_mut().map(GzEncoder::get_mut),
+            Self::Gzip { member, .. } => member.as_mut().map(|member| member.get_mut()),
         }
     }
+}
+
+fn begin_member(level: Compression) -> Member {
+    Box::new(GzEncoder::new(Vec::new(), level))
 }
 
 #[cfg(test)]

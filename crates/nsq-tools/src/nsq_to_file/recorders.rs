@@ -104,9 +104,8 @@ impl Recorders {
             }
             match self.start_one(&topic).await {
                 Ok(()) => self.topics.on_started(topic),
-                Err(error) => log.error(format_args!(
-                    "couldn't create logger for new topic {topic}: {error:#}"
-                )),
+                Err(error) => log
+                    .error(format_args!("couldn't create logger for new topic {topic}: {error:#}")),
             }
         }
     }

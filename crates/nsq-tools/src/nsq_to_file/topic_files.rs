@@ -476,7 +476,8 @@ mod tests {
                 lines.extend(read(&entry.expect("it can be listed").path()).0);
             }
             let mut expected: Vec<_> = (0..world.written).map(|it| format!("message {it}")).collect();
-            (lines.sort(), expected.sort());
+            lines.sort();
+            expected.sort();
             prop_assert_eq!(lines, expected);
             let left = fs::read_dir(world.home.path().join("work")).into_iter().flatten();
             prop_assert_eq!(left.count(), 0);
