@@ -104,7 +104,7 @@ impl fmt::Display for DatedName {
     }
 }
 
-/// `--host-identifier` with its placeholders filled in; the short name of the host if there is none.
+/// `--host-identifier` with its placeholders filled in; the host's short name if there is none.
 pub(super) fn host_identifier(identifier: &str, hostname: &str) -> String {
     let short = hostname.split('.').next().unwrap_or_default();
     if identifier.is_empty() {

@@ -231,7 +231,10 @@ impl TopicFiles {
             let to = self.settings.output_dir.join(self.rotation.file_name());
             let (source, target) = (from.display(), to.display());
             self.log.info(format_args!("moving finished file {source} to {target}"));
-            match move_file(from, &to) {
+            // Whoever takes files away may have taken an empty directory, too.
+            let moved =
+                directory::create_all(directory::of(&to)).and_then(|()| move_file(from, &to));
+            match moved {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     let text = "destination file already exists";
@@ -475,7 +478,8 @@ mod tests {
             for entry in fs::read_dir(world.home.path().join("out")).into_iter().flatten() {
                 lines.extend(read(&entry.expect("it can be listed").path()).0);
             }
-            let mut expected: Vec<_> = (0..world.written).map(|it| format!("message {it}")).collect();
+            let mut expected: Vec<_> =
+                (0..world.written).map(|it| format!("message {it}")).collect();
             lines.sort();
             expected.sort();
             prop_assert_eq!(lines, expected);
