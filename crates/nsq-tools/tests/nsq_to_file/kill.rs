@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use nsq_sim::{Connection, Received, Seed, command};
+use tempfile::TempDir;
 
 use crate::archive::{Home, is_drained, nsqd, wait_until};
 use crate::written::Written;
@@ -15,17 +17,18 @@ const MAX_ROUND_MICROS: usize = 250_000;
 
 /// Nothing that nsqd took is missing, whenever the archive was killed; and what is in the output
 /// directory is whole where there is a work dir.
-fn check(flags: &[&str], has_work_dir: bool) {
+fn check(flags: &[&str], work_dir: Option<&Path>) {
     let (nsqd, home, mut seed) = (nsqd(), Home::new(), seed());
-    let work = home.work_dir();
-    let common = ["--sync-interval=10ms", "--max-in-flight=50"];
-    let mut all = [&common, flags].concat();
-    if has_work_dir {
-        all.push(&work);
-    }
+    let common = ["--sync-interval=10ms", "--max-in-flight=50"].map(str::to_owned);
+    let own = flags.iter().map(|&flag| flag.to_owned());
+    let work_flag = work_dir.map(|path| format!("--work-dir={}", path.display()));
+    let all: Vec<_> = common.into_iter().chain(own).chain(work_flag).collect();
+    let all: Vec<_> = all.iter().map(String::as_str).collect();
+    let has_work_dir = work_dir.is_some();
     let (is_over, published) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| publish_until(&is_over, nsqd.tcp, &published));
+        let _end = AtEnd(&is_over);
         for _ in 0..ROUNDS {
             let archive = home.archive(&nsqd, &all);
             archive.line("connecting to nsqd");
@@ -34,13 +37,12 @@ fn check(flags: &[&str], has_work_dir: bool) {
             let torn = home.finished().torn;
             assert!(!has_work_dir || torn.is_empty(), "{torn:?} are torn");
         }
-        is_over.store(true, Ordering::SeqCst);
     });
     let archive = home.archive(&nsqd, &all);
     wait_until("all are finished", || is_drained(&nsqd, "t"));
     let (code, log) = archive.stop();
     assert_eq!(code, Some(0), "{log:#?}");
-    let (finished, left) = (home.finished(), Written::read(&home.work()));
+    let (finished, left) = (home.finished(), work_dir.map(Written::read).unwrap_or_default());
     assert!(!has_work_dir || finished.torn.is_empty(), "{:?} are torn", finished.torn);
     let lines: BTreeSet<_> = finished.lines().into_iter().chain(left.lines()).collect();
     let published = published.load(Ordering::SeqCst);
@@ -48,6 +50,15 @@ fn check(flags: &[&str], has_work_dir: bool) {
     let missing: Vec<_> = (0..published).map(body).filter(|body| !lines.contains(body)).collect();
     println!("{published} published, {} files, {} torn", finished.files.len(), finished.torn.len());
     assert!(missing.is_empty(), "{} of {published}: {missing:?}", missing.len());
+}
+
+/// Ends the publisher, also where the test fails.
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Counts what was acknowledged.
@@ -76,22 +87,32 @@ fn seed() -> Seed {
     Seed(seed)
 }
 
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
 #[test]
 fn plain_and_moved() {
-    check(&["--rotate-size=2000"], true);
+    check(&["--rotate-size=2000"], Some(directory().path()));
 }
 
 #[test]
 fn gzip_and_moved() {
-    check(&["--gzip", "--rotate-interval=20ms"], true);
+    check(&["--gzip", "--rotate-interval=20ms"], Some(directory().path()));
+}
+
+#[test]
+fn moved_to_another_file_system() {
+    let work = TempDir::new_in("/dev/shm").expect("a directory");
+    check(&["--gzip", "--rotate-size=2000"], Some(work.path()));
 }
 
 #[test]
 fn gzip_in_place() {
-    check(&["--gzip", "--rotate-size=20000"], false);
+    check(&["--gzip", "--rotate-size=20000"], None);
 }
 
 #[test]
 fn plain_in_place() {
-    check(&[], false);
+    check(&[], None);
 }

@@ -16,7 +16,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Also of directories inside of it; nothing if it is not there.
+    /// Also of directories inside of it; nothing if it is not there. Hidden files are no final ones.
     pub(crate) fn read(directory: &Path) -> Self {
         let mut written = Self::default();
         written.add(directory, "");
@@ -37,6 +37,9 @@ impl Written {
     fn add(&mut self, directory: &Path, prefix: &str) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
             if entry.path().is_dir() {
                 self.add(&entry.path(), &format!("{name}/"));
                 continue;
