@@ -124,7 +124,8 @@ impl Consumer {
         let mut lookupds = Vec::new();
         for address in addresses {
             let question = Question::Topic(self.shared.topic.to_string());
-            lookupds.push(Lookupd::new(address.as_ref(), question, config, tls.as_ref())?);
+            let (label, tls) = (self.shared.label(), tls.as_ref());
+            lookupds.push(Lookupd::new(label, address.as_ref(), question, config, tls)?);
         }
         for lookupd in lookupds {
             self.request(Request::Watch(Box::new(lookupd))).await;

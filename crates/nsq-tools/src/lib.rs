@@ -2,9 +2,10 @@
 //!
 //! `cli` has what they share: flags, first checks, lines on standard error, exit codes.
 
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "the tools follow")]
 mod cli;
-
+mod host_pool;
 pub mod nsq_to_file;
-
-pub use cli::ClientOptions;
+pub mod nsq_to_http;
+pub mod nsq_to_nsq;
+mod status_lines;
+mod upstreams;
