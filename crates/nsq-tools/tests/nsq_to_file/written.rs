@@ -16,7 +16,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Also of directories inside of it; nothing if it is not there. Hidden files are no final ones.
+    /// Also of directories inside of it; nothing if it is not there. Hidden files are not final.
     pub(crate) fn read(directory: &Path) -> Self {
         let mut written = Self::default();
         written.add(directory, "");
