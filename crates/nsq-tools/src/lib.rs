@@ -4,6 +4,7 @@
 
 mod cli;
 mod host_pool;
+pub mod nsq_to_file;
 pub mod nsq_to_http;
 pub mod nsq_to_nsq;
 mod status_lines;
