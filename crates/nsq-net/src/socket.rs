@@ -54,7 +54,8 @@ impl Socket {
         let connecting = async {
             let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
             for to in lookup_host(to).await?.filter(|to| to.is_ipv4() == from.is_ipv4()) {
-                let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                let socket =
+                    if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
                 socket.bind(from)?;
                 match socket.connect(to).await {
                     Ok(tcp) => return Self::from_tcp(tcp),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWrite;
-use tokio_rustls::{TlsStream, rustls};
 use tokio::time::timeout;
+use tokio_rustls::{TlsStream, rustls};
 use tokio_util::io::poll_read_buf;
 
 use crate::incoming::HANDSHAKE;

@@ -1,8 +1,8 @@
 //! What the mains of all tools share.
 
 mod addresses;
-mod client_options;
 mod client_log;
+mod client_options;
 
 use std::fmt;
 use std::io::{self, Write};

@@ -75,6 +75,7 @@ impl AuthServers {
             authority: Some(&options.tls_root_ca_file).filter(|p| !p.is_empty()).map(Into::into),
             own: None,
             min_version: options.tls().version(),
+            skip_verification: false,
         };
         let tls = match TlsClient::load(&files) {
             Ok(tls) => Some(tls),

@@ -91,7 +91,9 @@ impl Config {
             "deflate" => self.deflate = option.boolean()?,
             "deflate_level" => self.deflate_level = option.integer(1..=9)?,
             "snappy" => self.snappy = option.boolean()?,
-            "output_buffer_size" => self.output_buffer_size = option.integer(i64::MIN..=i64::MAX)?,
+            "output_buffer_size" => {
+                self.output_buffer_size = option.integer(i64::MIN..=i64::MAX)?
+            }
             "output_buffer_timeout" => self.output_buffer_timeout = option.duration_or_none()?,
             "max_in_flight" => self.max_in_flight = option.integer(0..=i64::from(u32::MAX))?,
             "msg_timeout" => self.msg_timeout = option.duration()?,
@@ -303,7 +305,11 @@ mod tests {
     fn errors_are_go_nsqs() {
         for (name, text, expected) in [
             ("nope", "1", "invalid option nope"),
-            ("max_in_flight", "x", "failed to coerce option max_in_flight (x) - must be an integer"),
+            (
+                "max_in_flight",
+                "x",
+                "failed to coerce option max_in_flight (x) - must be an integer",
+            ),
             ("lookupd_poll_jitter", "2", "invalid lookupd_poll_jitter ! 2 > 1"),
             ("read_timeout", "1ms", "invalid read_timeout ! 1ms < 100ms"),
             ("read_timeout", "6m", "invalid read_timeout ! 6m0s > 5m0s"),
