@@ -6,9 +6,9 @@ use std::{io, thread};
 
 use nsq_sim::{Connection, LookupConsumer, Received, command};
 
-use crate::daemon::Daemon;
 use crate::registry::Registry;
 use crate::{eventually, eventually_holds};
+use nsq_sim::Daemon;
 
 /// How many messages are acknowledged before the kill, at least.
 const ENOUGH: usize = 1_000;

@@ -1,6 +1,5 @@
 //! Daemons as processes of their own, and what becomes of them when they lose each other.
 
-mod daemon;
 mod killed;
 mod namespaces;
 mod originals;

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::daemon::{Daemon, binary};
 use crate::partition::Cluster;
+use nsq_sim::{Daemon, binary};
 
 /// Set for the process that is in a network of its own.
 const INSIDE: &str = "NSQ_TEST_INSIDE";

@@ -7,9 +7,9 @@ use std::process::Command;
 use nsq_sim::http;
 use serde_json::Value;
 
-use crate::daemon::{Daemon, binary};
 use crate::registry::Registry;
 use crate::{eventually, eventually_holds};
+use nsq_sim::{Daemon, binary};
 
 /// The original that the variable names, or a line that says that there is none.
 fn original(variable: &str) -> Option<PathBuf> {

@@ -4,10 +4,10 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use crate::daemon::Daemon;
 use crate::eventually;
 use crate::proxy::{Proxy, Way};
 use crate::registry::Registry;
+use nsq_sim::Daemon;
 
 /// Where the way to the nsqlookupd begins that will be cut off.
 const FAR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::HttpUrl;
 
-pub use hyper::header::HeaderValue;
+pub use hyper::header::{HeaderMap, HeaderValue};
 
 /// The media type that NSQ's clients ask for.
 const NSQ_JSON: &str = "application/vnd.nsq; version=1.0";
@@ -52,6 +52,8 @@ pub struct HttpRequest<'a> {
 pub struct HttpAnswer {
     /// The status.
     pub status: StatusCode,
+    /// The header.
+    pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
@@ -137,11 +139,11 @@ impl HttpClient {
         }
         let answered = async {
             let response = sender.send_request(request).await?;
-            let status = response.status();
+            let (status, headers) = (response.status(), response.headers().clone());
             let limit = usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX);
             let body = Limited::new(response.into_body(), limit).collect().await;
             let body = body.map_err(RequestError::Body)?.to_bytes();
-            Ok(HttpAnswer { status, body })
+            Ok(HttpAnswer { status, headers, body })
         };
         tokio::pin!(answered);
         let connection = async {
@@ -164,7 +166,7 @@ impl HttpAnswer {
     ///
     /// [`RequestError::Status`] and [`RequestError::Json`].
     pub fn json<T: DeserializeOwned>(self) -> Result<T, RequestError> {
-        let Self { status, body } = self;
+        let Self { status, body, .. } = self;
         if !status.is_success() {
             let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
             return Err(RequestError::Status(status, said));

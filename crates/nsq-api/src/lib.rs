@@ -15,7 +15,7 @@ mod nanoseconds;
 mod stats;
 mod url;
 
-pub use client::{HeaderValue, HttpAnswer, HttpClient, HttpRequest, RequestError};
+pub use client::{HeaderMap, HeaderValue, HttpAnswer, HttpClient, HttpRequest, RequestError};
 pub use error_body::ErrorBody;
 pub use info::Info;
 pub use json::to_json;

@@ -110,6 +110,9 @@ pub struct Config {
     /// How many messages a producer takes before publishing has to wait. 1 to 1 million; 10,000.
     /// *Here only.*
     pub max_outstanding: u32,
+    /// How long stopping waits for messages that are not answered yet. 30 s. *Here only*; go-nsq
+    /// has the same as a constant.
+    pub stop_timeout: Duration,
     /// How many nsqd nodes of discovery one producer or consumer connects to at most. 1 to
     /// 10,000; 500. *Here only.*
     pub max_connections: u32,
@@ -167,6 +170,7 @@ impl Default for Config {
             publish_retry: true,
             max_outstanding: 10_000,
             max_connections: 500,
+            stop_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -174,4 +178,11 @@ impl Default for Config {
 /// As the system has it; empty if it has none.
 fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+impl Config {
+    /// Whether TLS is set up, even if it is not asked for.
+    pub(crate) fn names_tls_files(&self) -> bool {
+        self.tls.authority.is_some() || self.tls.own.is_some()
+    }
 }

@@ -103,6 +103,7 @@ impl Config {
                 self.lookupd_authorization = option.boolean()?;
             }
             "publish_timeout" => self.publish_timeout = option.duration()?,
+            "stop_timeout" => self.stop_timeout = option.duration()?,
             "publish_retry" => self.publish_retry = option.boolean()?,
             "max_outstanding" => self.max_outstanding = option.integer(1..=1_000_000)?,
             "max_connections" => self.max_connections = option.integer(1..=10_000)?,

@@ -1,4 +1,4 @@
-//! An nsqd or an nsqlookupd in a process of its own.
+//! An nsqd or an nsqlookupd of this workspace in a process of its own.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -7,12 +7,13 @@ use std::process::Command;
 use std::sync::Once;
 use std::time::SystemTime;
 
-use nsq_sim::{Addresses, Program, http};
+use crate::{Addresses, Program, http};
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A daemon. It is killed when it is dropped.
-pub(crate) struct Daemon {
+#[derive(Debug)]
+pub struct Daemon {
     /// What runs it, but for the addresses to listen on.
     words: Vec<String>,
     addresses: Addresses,
@@ -23,12 +24,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Our nsqlookupd with these flags besides.
     #[track_caller]
-    pub(crate) fn lookupd(flags: &[&str]) -> Self {
+    pub fn lookupd(flags: &[&str]) -> Self {
         Self::lookupd_of(&binary("nsqlookupd"), flags)
     }
 
+    /// Another nsqlookupd.
     #[track_caller]
-    pub(crate) fn lookupd_of(binary: &Path, flags: &[&str]) -> Self {
+    pub fn lookupd_of(binary: &Path, flags: &[&str]) -> Self {
         let mut words = vec![text(binary), "--broadcast-address=127.0.0.1".to_owned()];
         words.extend(flags.iter().map(|&flag| flag.to_owned()));
         Self::run(words, LOCAL)
@@ -36,12 +38,13 @@ impl Daemon {
 
     /// Our nsqd, which registers with the nsqlookupds at these addresses.
     #[track_caller]
-    pub(crate) fn nsqd(data_path: &Path, lookupds: &[SocketAddr]) -> Self {
+    pub fn nsqd(data_path: &Path, lookupds: &[SocketAddr]) -> Self {
         Self::nsqd_of(&binary("nsqd"), data_path, lookupds)
     }
 
+    /// Another nsqd.
     #[track_caller]
-    pub(crate) fn nsqd_of(binary: &Path, data_path: &Path, lookupds: &[SocketAddr]) -> Self {
+    pub fn nsqd_of(binary: &Path, data_path: &Path, lookupds: &[SocketAddr]) -> Self {
         let mut words = vec![text(binary), "--broadcast-address=127.0.0.1".to_owned()];
         words.push(format!("--data-path={}", text(data_path)));
         words.extend(lookupds.iter().map(|lookupd| format!("--lookupd-tcp-address={lookupd}")));
@@ -50,49 +53,50 @@ impl Daemon {
 
     /// By a command that runs the daemon in the same process, on free ports of that host.
     #[track_caller]
-    pub(crate) fn run(words: Vec<String>, host: IpAddr) -> Self {
+    pub fn run(words: Vec<String>, host: IpAddr) -> Self {
         let free = SocketAddr::new(host, 0);
         let program = start(&words, Addresses { tcp: free, http: free });
         Self { words, addresses: program.addresses, program: Some(program) }
     }
 
     /// Kill -9.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         drop(self.program.take());
     }
 
     /// Starts it where it was.
     #[track_caller]
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         self.program = Some(start(&self.words, self.addresses));
     }
 
-    pub(crate) fn addresses(&self) -> Addresses {
+    /// Where it listens, also while it is killed.
+    pub fn addresses(&self) -> Addresses {
         self.addresses
     }
 
     /// The port that others know it by.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.addresses.tcp.port()
     }
 
     /// Creates a topic, if it is not there, and a channel.
     #[track_caller]
-    pub(crate) fn create(&self, topic: &str, channel: &str) {
+    pub fn create(&self, topic: &str, channel: &str) {
         self.order(&format!("/topic/create?topic={topic}"), "");
         self.order(&format!("/channel/create?topic={topic}&channel={channel}"), "");
     }
 
     /// Sends a POST that must succeed.
     #[track_caller]
-    pub(crate) fn order(&self, target: &str, body: &str) {
+    pub fn order(&self, target: &str, body: &str) {
         let answer = http::post(self.addresses.http, target, body.as_bytes());
         let answer = answer.expect("an answer");
         assert_eq!(answer.status, 200, "{target}: {}", answer.body);
     }
 
     /// Whether this nsqd has the channel.
-    pub(crate) fn has_channel(&self, topic: &str, channel: &str) -> bool {
+    pub fn has_channel(&self, topic: &str, channel: &str) -> bool {
         let target = format!("/stats?format=json&topic={topic}&channel={channel}");
         let answer = http::get(self.addresses.http, &target).expect("an answer");
         answer.body.contains(&format!("\"channel_name\":\"{channel}\""))
@@ -111,7 +115,7 @@ fn start(words: &[String], at: Addresses) -> Program {
 /// The binary of this workspace, which lies beside the directory of the tests. Cargo builds it with
 /// its own package, so with the whole workspace, but not with this one.
 #[track_caller]
-pub(crate) fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     let test = std::env::current_exe().expect("a test has a path");
     let directory = test.parent().and_then(Path::parent).expect("cargo puts tests into deps/");

@@ -1,0 +1,327 @@
+//! What is to be published, and who may take it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use atomic_waker::AtomicWaker;
+use nsq_proto::TopicName;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::batch::Batch;
+use super::ticket::Receipt;
+use crate::{Config, PublishError};
+
+/// Batches in the order of publishing. Publishers add to the newest batch of their topic as long as
+/// no connection has taken it: so batches grow by themselves while connections are busy, and nobody
+/// waits while one is idle.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    content: Mutex<Content>,
+    /// There is room again, or nothing is outstanding any more.
+    changed: Notify,
+    /// Somebody has to watch the deadlines.
+    pub(super) watched: Notify,
+    max_outstanding: u32,
+    publish_timeout: Duration,
+    retries: bool,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    batches: VecDeque<Batch>,
+    /// The number of the first batch. It falls when a batch is put back.
+    first: i64,
+    /// The batch of a topic that still grows, by its number.
+    open: HashMap<TopicName, i64>,
+    /// Messages that were taken in and not answered.
+    outstanding: u32,
+    /// Connections with nothing to do, the one that has waited longest first.
+    idle: VecDeque<Arc<Bell>>,
+    is_closed: bool,
+    is_watched: bool,
+    /// Why no connection can be made, if none can.
+    unreachable: Option<Arc<str>>,
+    /// Why the last connection failed.
+    last_error: Option<Arc<str>>,
+}
+
+/// Wakes one connection that waits for work.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    pub(super) driver: AtomicWaker,
+    pub(super) is_rung: AtomicBool,
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.is_rung.store(true, Ordering::Release);
+        self.driver.wake();
+    }
+}
+
+/// Why a message cannot be taken in.
+enum Obstacle {
+    Full,
+    Never(PublishError),
+}
+
+impl Queue {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            content: Mutex::default(),
+            changed: Notify::new(),
+            watched: Notify::new(),
+            max_outstanding: config.max_outstanding,
+            publish_timeout: config.publish_timeout,
+            retries: config.publish_retry,
+        }
+    }
+
+    /// Takes a message in, as soon as there is room.
+    pub(crate) async fn publish(&self, topic: &str, body: &[u8]) -> Result<Receipt, PublishError> {
+        self.when_there_is_room(|queue| queue.try_publish(topic, body)).await
+    }
+
+    /// Takes a command in as it is, as soon as there is room.
+    pub(crate) async fn publish_whole<'a>(
+        &self,
+        topic: &str,
+        delay: Option<Duration>,
+        bodies: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Result<Receipt, PublishError> {
+        let topic = parse(topic)?;
+        self.when_there_is_room(|queue| {
+            let mut content = queue.content.lock();
+            queue.admit(&content)?;
+            let deadline = Instant::now() + queue.publish_timeout;
+            let mut batch = Batch::whole(topic.clone(), delay, deadline);
+            for body in bodies.clone() {
+                batch.push(body);
+            }
+            let receipt = Receipt::new(Arc::clone(batch.ticket()), 0);
+            content.outstanding += batch.count();
+            queue.append(&mut content, batch);
+            Ok(receipt)
+        })
+        .await
+    }
+
+    async fn when_there_is_room(
+        &self,
+        mut attempt: impl FnMut(&Self) -> Result<Receipt, Obstacle>,
+    ) -> Result<Receipt, PublishError> {
+        loop {
+            let changed = self.changed.notified();
+            match attempt(self) {
+                Ok(receipt) => return Ok(receipt),
+                Err(Obstacle::Never(error)) => return Err(error),
+                Err(Obstacle::Full) => changed.await,
+            }
+        }
+    }
+
+    fn try_publish(&self, topic: &str, body: &[u8]) -> Result<Receipt, Obstacle> {
+        let mut content = self.content.lock();
+        self.admit(&content)?;
+        content.outstanding += 1;
+        let likes_company = Batch::likes_company(body.len());
+        if likes_company && let Some(batch) = content.open_batch(topic, body.len()) {
+            let place = batch.push(body);
+            return Ok(Receipt::new(Arc::clone(batch.ticket()), place));
+        }
+        let topic = parse(topic).map_err(Obstacle::Never);
+        let topic = topic.inspect_err(|_| content.outstanding -= 1)?;
+        let mut batch = Batch::open(topic.clone(), Instant::now() + self.publish_timeout);
+        let place = batch.push(body);
+        let receipt = Receipt::new(Arc::clone(batch.ticket()), place);
+        let number = self.append(&mut content, batch);
+        if likes_company {
+            content.open.insert(topic, number);
+        }
+        Ok(receipt)
+    }
+
+    fn admit(&self, content: &Content) -> Result<(), Obstacle> {
+        if content.is_closed {
+            return Err(Obstacle::Never(PublishError::Stopped));
+        }
+        if let Some(error) = content.unreachable.as_ref().filter(|_| !self.retries) {
+            return Err(Obstacle::Never(PublishError::NotConnected(Arc::clone(error))));
+        }
+        if content.outstanding >= self.max_outstanding { Err(Obstacle::Full) } else { Ok(()) }
+    }
+
+    /// Returns the number of the batch.
+    fn append(&self, content: &mut Content, batch: Batch) -> i64 {
+        let number = content.first + content.batches.len() as i64;
+        content.batches.push_back(batch);
+        if !content.is_watched {
+            content.is_watched = true;
+            self.watched.notify_one();
+        }
+        content.ring_one();
+        number
+    }
+
+    /// The next batch for a connection; without one its bell will ring when there is.
+    pub(crate) fn take(&self, bell: &Arc<Bell>) -> Option<Batch> {
+        let mut content = self.content.lock();
+        let Some(batch) = content.batches.pop_front() else {
+            if !content.idle.iter().any(|idle| Arc::ptr_eq(idle, bell)) {
+                content.idle.push_back(Arc::clone(bell));
+            }
+            return None;
+        };
+        let number = content.first;
+        content.first += 1;
+        if content.open.get(&batch.topic) == Some(&number) {
+            content.open.remove(&batch.topic);
+        }
+        if !content.batches.is_empty() {
+            content.ring_one();
+        }
+        Some(batch)
+    }
+
+    /// Batches that could not be published by who took them; the first of them comes first again.
+    pub(crate) fn put_back(&self, batches: impl DoubleEndedIterator<Item = Batch>) {
+        let mut content = self.content.lock();
+        for batch in batches.rev() {
+            content.first -= 1;
+            content.batches.push_front(batch);
+        }
+        content.ring_one();
+    }
+
+    /// A batch has its outcome.
+    pub(crate) fn answer(&self, batch: &Batch, result: Result<(), PublishError>) {
+        batch.answer(result);
+        self.release(batch.count());
+    }
+
+    fn release(&self, count: u32) {
+        let mut content = self.content.lock();
+        let was_full = content.outstanding >= self.max_outstanding;
+        content.outstanding -= count;
+        let is_done = content.is_closed && content.outstanding == 0;
+        drop(content);
+        if was_full || is_done {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Who waits for work does so no more. What it might have been woken for, another takes.
+    pub(crate) fn leave(&self, bell: &Arc<Bell>) {
+        let mut content = self.content.lock();
+        content.idle.retain(|idle| !Arc::ptr_eq(idle, bell));
+        if !content.batches.is_empty() {
+            content.ring_one();
+        }
+    }
+
+    /// A connection failed.
+    pub(crate) fn note_error(&self, error: &Arc<str>) {
+        self.content.lock().last_error = Some(Arc::clone(error));
+    }
+
+    /// No connection can be made at the moment.
+    pub(crate) fn unreachable(&self, error: &Arc<str>) {
+        let mut content = self.content.lock();
+        content.unreachable = Some(Arc::clone(error));
+        if !self.retries {
+            let batches = content.take_all();
+            drop(content);
+            self.fail(&batches, |_| PublishError::NotConnected(Arc::clone(error)));
+        }
+    }
+
+    /// There is a connection, or one is being made.
+    pub(crate) fn reachable(&self) {
+        self.content.lock().unreachable = None;
+    }
+
+    /// Fails what has waited for too long. Returns when to look again, if anything waits.
+    pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut content = self.content.lock();
+        let mut expired = Vec::new();
+        while content.batches.front().is_some_and(|batch| batch.deadline <= now) {
+            expired.extend(content.batches.pop_front());
+            content.first += 1;
+        }
+        let first = content.first;
+        content.open.retain(|_, number| *number >= first);
+        let next = content.batches.front().map(|batch| batch.deadline);
+        // What is under way has a deadline, too, and may come back.
+        let next = next.or((content.outstanding > 0).then(|| now + self.publish_timeout));
+        content.is_watched = next.is_some();
+        let error = content.last_error.clone().unwrap_or_else(|| "no nsqd is known".into());
+        drop(content);
+        self.fail(&expired, |batch| match batch.was_sent {
+            true => PublishError::TimedOut(Arc::clone(&error)),
+            false => PublishError::NotConnected(Arc::clone(&error)),
+        });
+        next
+    }
+
+    fn fail(&self, batches: &[Batch], error: impl Fn(&Batch) -> PublishError) {
+        for batch in batches {
+            self.answer(batch, Err(error(batch)));
+        }
+    }
+
+    /// Nothing more is taken in.
+    pub(crate) fn close(&self) {
+        let mut content = self.content.lock();
+        content.is_closed = true;
+        while !content.idle.is_empty() {
+            content.ring_one();
+        }
+        drop(content);
+        self.changed.notify_waiters();
+    }
+
+    /// Returns when everything that was taken in has its outcome.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.content.lock().outstanding == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Fails what is left.
+    pub(crate) fn abandon(&self) {
+        let batches = self.content.lock().take_all();
+        self.fail(&batches, |_| PublishError::Stopped);
+    }
+}
+
+impl Content {
+    fn open_batch(&mut self, topic: &str, length: usize) -> Option<&mut Batch> {
+        let number = *self.open.get(topic)?;
+        let index = usize::try_from(number - self.first).ok()?;
+        self.batches.get_mut(index).filter(|batch| batch.has_room(length))
+    }
+
+    fn ring_one(&mut self) {
+        if let Some(bell) = self.idle.pop_front() {
+            bell.ring();
+        }
+    }
+
+    fn take_all(&mut self) -> Vec<Batch> {
+        self.open.clear();
+        self.first += self.batches.len() as i64;
+        self.batches.drain(..).collect()
+    }
+}
+
+fn parse(topic: &str) -> Result<TopicName, PublishError> {
+    TopicName::parse(topic.as_bytes()).map_err(|_| PublishError::TopicName(topic.into()))
+}

@@ -1,0 +1,5 @@
+//! Producers and consumers with real daemons, which are killed, hang, and come back.
+
+mod consume;
+mod publish;
+mod support;
