@@ -15,7 +15,7 @@ use nsq_app::local_time::LocalTime;
 use nsq_app::version::NSQ_VERSION;
 use nsq_client::Config;
 
-pub use client_options::ClientOptions;
+pub(crate) use client_options::ClientOptions;
 
 pub(crate) use addresses::{Sources, sources};
 pub(crate) use client_log::log_to_stderr;

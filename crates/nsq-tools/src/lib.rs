@@ -2,7 +2,8 @@
 //!
 //! `cli` has what they share: flags, first checks, lines on standard error, exit codes.
 
-#[allow(dead_code, unused_imports, unreachable_pub, reason = "the tools follow")]
 mod cli;
 
 pub mod nsq_stat;
+pub mod nsq_tail;
+pub mod to_nsq;

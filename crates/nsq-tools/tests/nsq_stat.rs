@@ -3,23 +3,19 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
-use std::time::{Duration, Instant};
 
-use nsq_sim::http;
+use nsq_sim::Daemon;
 use rustix::process::{Pid, Signal, kill_process};
-use support::daemon::Daemon;
-use support::tool;
+use support::{Nsqd, command, is_original, outcome, until};
 
 const TOOL: &str = env!("CARGO_BIN_EXE_nsq_stat");
 const HEADER: &str = "\
 ------rate------+----------------depth----------------+--------------metadata---------------
 ingress  egress |   total     mem    disk inflt   def |     req     t-o         msgs clients
 ";
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 fn run(flags: &[impl AsRef<str>]) -> (Option<i32>, String, String) {
-    tool::outcome(tool::command(TOOL, flags).output().expect("it starts"))
+    outcome(command(TOOL, flags).output().expect("it starts"))
 }
 
 /// The flags for a channel of a topic, two reports quickly, over these nodes.
@@ -30,24 +26,17 @@ fn flags(topic: &str, channel: &str, nodes: &[String]) -> Vec<String> {
     names.into_iter().chain(pace).chain(nodes).collect()
 }
 
-/// An nsqd with a channel `c` of `t` in which so many messages wait.
-fn nsqd_with(count: usize, own: &[&str]) -> Daemon {
-    let nsqd = Daemon::nsqd(own);
-    nsqd.order("/topic/create?topic=t", "");
-    nsqd.order("/channel/create?topic=t&channel=c", "");
-    let bodies = vec!["body"; count].join("\n");
-    nsqd.order("/mpub?topic=t", &bodies);
-    let target = "/stats?format=json&topic=t&channel=c";
-    let deadline = Instant::now() + PATIENCE;
-    while !get(&nsqd, target).contains(&format!("\"channel_name\":\"c\",\"depth\":{count},")) {
-        assert!(Instant::now() < deadline, "the messages are not in the channel");
-        std::thread::sleep(LOOK_EVERY);
-    }
-    nsqd
+fn http(nsqd: &Nsqd) -> String {
+    nsqd.daemon.addresses().http.to_string()
 }
 
-fn get(daemon: &Daemon, target: &str) -> String {
-    http::get(daemon.http, target).expect("an answer").body
+/// An nsqd with a channel `c` of `t` in which so many messages wait.
+fn nsqd_with(count: usize, lookupds: &[&Daemon]) -> Nsqd {
+    let nsqd = Nsqd::start(lookupds);
+    nsqd.daemon.create("t", "c");
+    nsqd.daemon.order("/mpub?topic=t", &vec!["body"; count].join("\n"));
+    nsqd.until("t", &[&format!("\"channel_name\":\"c\",\"depth\":{count},")]);
+    nsqd
 }
 
 fn lines_of(count: usize) -> String {
@@ -81,29 +70,26 @@ fn version_and_mistakes() {
 #[test]
 fn as_many_lines_as_are_counted() {
     let nsqd = nsqd_with(301, &[]);
-    let found = run(&flags("t", "c", &[nsqd.http.to_string()]));
+    let found = run(&flags("t", "c", &[http(&nsqd)]));
     assert_eq!(found, (Some(0), lines_of(301), String::new()));
 }
 
 #[test]
 fn nodes_are_summed() {
-    let (one, other, without) = (nsqd_with(3, &[]), nsqd_with(40, &[]), Daemon::nsqd(&[]));
-    let addresses = [&one, &other, &without].map(|nsqd| nsqd.http.to_string());
+    let (one, other, without) = (nsqd_with(3, &[]), nsqd_with(40, &[]), Nsqd::start(&[]));
+    let addresses = [&one, &other, &without].map(http);
     let found = run(&flags("t", "c", &addresses));
     assert_eq!(found, (Some(0), lines_of(43), String::new()));
 }
 
 #[test]
 fn nodes_are_found_by_nsqlookupd() {
-    let lookupd = Daemon::lookupd();
-    let register = format!("--lookupd-tcp-address={}", lookupd.tcp);
-    let nodes = [nsqd_with(5, &[&register]), nsqd_with(6, &[&register])];
-    let deadline = Instant::now() + PATIENCE;
-    while get(&lookupd, "/lookup?topic=t").matches("remote_address").count() < nodes.len() {
-        assert!(Instant::now() < deadline, "the nodes do not register");
-        std::thread::sleep(LOOK_EVERY);
-    }
-    let lookupd = format!("--lookupd-http-address={}", lookupd.http);
+    let lookupd = Daemon::lookupd(&[]);
+    let nodes = [nsqd_with(5, &[&lookupd]), nsqd_with(6, &[&lookupd])];
+    until(&lookupd, "/lookup?topic=t", |answer| {
+        answer.matches("remote_address").count() == nodes.len()
+    });
+    let lookupd = format!("--lookupd-http-address={}", lookupd.addresses().http);
     let found = run(&[flags("t", "c", &[]), vec![lookupd]].concat());
     assert_eq!(found, (Some(0), lines_of(11), String::new()));
 }
@@ -111,7 +97,7 @@ fn nodes_are_found_by_nsqlookupd() {
 #[test]
 fn what_is_not_there() {
     let nsqd = nsqd_with(1, &[]);
-    let nodes = [nsqd.http.to_string()];
+    let nodes = [http(&nsqd)];
     for (topic, channel, expected) in [
         ("t", "x", "ERROR: failed to find channel(x) in stats metadata for topic(t)"),
         ("x", "c", "ERROR: failed to get nsqd stats - failed to query any nsqd: "),
@@ -123,14 +109,16 @@ fn what_is_not_there() {
 
 #[test]
 fn a_node_that_is_down_is_warned_of_once() {
-    let (nsqd, down) = (nsqd_with(7, &[]), Daemon::nsqd(&[]).http.to_string());
+    let (nsqd, mut gone) = (nsqd_with(7, &[]), Nsqd::start(&[]));
+    gone.daemon.kill();
+    let down = http(&gone);
     let refused = format!(
         "Get \"http://{down}/stats?format=json&topic=t&include_clients=false\": \
          dial tcp {down}: connect: connection refused"
     );
     let none = "ERROR: failed to get topic producers - ";
-    let (code, lines, errors) = run(&flags("t", "c", &[down.clone(), nsqd.http.to_string()]));
-    if tool::is_original() {
+    let (code, lines, errors) = run(&flags("t", "c", &[down.clone(), http(&nsqd)]));
+    if is_original() {
         assert_eq!((code, errors), (Some(1), format!("{none}{refused}")));
     } else {
         assert_eq!((code, lines, errors), (Some(0), lines_of(7), format!("WARNING: {refused}")));
@@ -144,9 +132,9 @@ fn a_node_that_is_down_is_warned_of_once() {
 fn any_signal_to_stop_is_success() {
     let nsqd = nsqd_with(1, &[]);
     for signal in [Signal::HUP, Signal::INT, Signal::TERM] {
-        let address = format!("--nsqd-http-address={}", nsqd.http);
+        let address = nsqd.flag("nsqd-http-address");
         let flags = ["--topic=t", "--channel=c", "--interval=1h", &address];
-        let mut child = tool::command(TOOL, &flags).spawn().expect("it starts");
+        let mut child = command(TOOL, &flags).spawn().expect("it starts");
         let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a line of the header");
