@@ -35,6 +35,8 @@ const DECLARATIONS: &[(&str, &str, Option<&str>)] = &[
     ("crates/nsq-tools/src/nsq_stat.rs", "## nsq_stat", None),
     ("crates/nsq-tools/src/nsq_tail.rs", "## nsq_tail", None),
     ("crates/nsq-tools/src/to_nsq.rs", "## to_nsq", None),
+    ("crates/nsq-tools/src/nsq_to_http.rs", "## nsq_to_http", None),
+    ("crates/nsq-tools/src/nsq_to_nsq.rs", "## nsq_to_nsq", None),
 ];
 
 /// Compares the declarations with the document.
