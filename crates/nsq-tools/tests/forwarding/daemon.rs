@@ -1,14 +1,9 @@
-//! An nsqd or an nsqlookupd in a process of its own.
+//! An nsqd or an nsqlookupd, and what it tells of its channels.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Once;
-use std::time::SystemTime;
 
-use nsq_sim::{Addresses, Connection, Program, Received, command, http};
+use nsq_sim::{Connection, Received, command, http};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -16,11 +11,8 @@ use crate::patience::{PATIENCE, wait_until};
 
 /// Killed when it is dropped.
 pub(crate) struct Daemon {
-    addresses: Addresses,
-    words: Vec<String>,
-    /// None between [`Self::kill`] and [`Self::start_again`].
-    program: Option<Program>,
-    _data: TempDir,
+    daemon: nsq_sim::Daemon,
+    _data: Option<TempDir>,
 }
 
 /// What an nsqd says of a channel.
@@ -34,43 +26,40 @@ pub(crate) struct Counts {
 }
 
 impl Daemon {
+    #[track_caller]
     pub(crate) fn nsqd(lookupds: &[&Self]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
-        let mut words = vec![binary("nsqd").display().to_string()];
-        words.push("--broadcast-address=127.0.0.1".to_owned());
-        words.push(format!("--data-path={}", data.path().display()));
-        let lookupds = lookupds.iter().map(|lookupd| lookupd.addresses.tcp);
-        words.extend(lookupds.map(|address| format!("--lookupd-tcp-address={address}")));
-        Self::run(words, data)
+        let lookupds: Vec<_> = lookupds.iter().map(|lookupd| lookupd.tcp()).collect();
+        Self { daemon: nsq_sim::Daemon::nsqd(data.path(), &lookupds), _data: Some(data) }
     }
 
+    #[track_caller]
     pub(crate) fn lookupd() -> Self {
-        let data = tempfile::tempdir().expect("a temporary directory");
-        Self::run(vec![binary("nsqlookupd").display().to_string()], data)
-    }
-
-    fn run(words: Vec<String>, data: TempDir) -> Self {
-        let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let program = start(&words, Addresses { tcp: free, http: free });
-        Self { addresses: program.addresses, words, program: Some(program), _data: data }
+        Self { daemon: nsq_sim::Daemon::lookupd(&[]), _data: None }
     }
 
     /// Kill -9.
     pub(crate) fn kill(&mut self) {
-        drop(self.program.take());
+        self.daemon.kill();
     }
 
     /// Starts it where it was.
     pub(crate) fn start_again(&mut self) {
-        self.program = Some(start(&self.words, self.addresses));
+        self.daemon.start_again();
     }
 
     pub(crate) fn tcp(&self) -> SocketAddr {
-        self.addresses.tcp
+        self.daemon.addresses().tcp
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
-        self.addresses.http
+        self.daemon.addresses().http
+    }
+
+    /// Creates a topic and a channel.
+    #[track_caller]
+    pub(crate) fn create(&self, topic: &str, channel: &str) {
+        self.daemon.create(topic, channel);
     }
 
     #[track_caller]
@@ -79,18 +68,6 @@ impl Daemon {
         let bodies: Vec<_> = bodies.iter().map(|body| body.as_ref().to_vec()).collect();
         let answer = connection.ask(&command::publish_many(topic, &bodies));
         assert_eq!(answer.expect("an answer"), Received::Response(b"OK".to_vec()));
-    }
-
-    /// Creates a topic and a channel.
-    #[track_caller]
-    pub(crate) fn create(&self, topic: &str, channel: &str) {
-        for target in [
-            format!("/topic/create?topic={topic}"),
-            format!("/channel/create?topic={topic}&channel={channel}"),
-        ] {
-            let answer = http::post(self.http(), &target, b"").expect("an answer");
-            assert_eq!(answer.status, 200, "{target}: {}", answer.body);
-        }
     }
 
     /// Zero everywhere if there is no such channel.
@@ -142,48 +119,4 @@ impl Daemon {
         }
         others
     }
-}
-
-#[track_caller]
-fn start(words: &[String], at: Addresses) -> Program {
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command.arg(format!("--tcp-address={}", at.tcp));
-    command.arg(format!("--http-address={}", at.http));
-    Program::run(command).expect("the daemon starts")
-}
-
-/// The binary of this workspace, which lies beside the directory of the tests. Cargo builds it with
-/// its own package, so with the whole workspace, but not with this one.
-fn binary(name: &str) -> PathBuf {
-    static BUILT: Once = Once::new();
-    let test = std::env::current_exe().expect("a test has a path");
-    let directory = test.parent().and_then(Path::parent).expect("cargo puts tests into deps/");
-    BUILT.call_once(|| {
-        if ["nsqd", "nsqlookupd"].into_iter().all(|name| is_current(directory, name)) {
-            return;
-        }
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package=nsqd", "--package=nsqlookupd", "--bins"]);
-        if directory.ends_with("release") {
-            build.arg("--release");
-        }
-        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
-        assert!(built.success(), "nsqd and nsqlookupd cannot be built");
-    });
-    directory.join(name)
-}
-
-/// Whether the binary is there and newer than what it was made of.
-fn is_current(directory: &Path, name: &str) -> bool {
-    // Cargo writes down what that is: `target: source source …`
-    let made_of = fs::read_to_string(directory.join(format!("{name}.d"))).unwrap_or_default();
-    let Some((_, sources)) = made_of.split_once(": ") else { return false };
-    let Ok(built_at) = modified_at(&directory.join(name)) else { return false };
-    let mut sources = sources.split_whitespace().map(Path::new);
-    sources.all(|source| modified_at(source).is_ok_and(|time| time <= built_at))
-}
-
-fn modified_at(path: &Path) -> std::io::Result<SystemTime> {
-    fs::metadata(path)?.modified()
 }
