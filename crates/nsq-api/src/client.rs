@@ -110,12 +110,7 @@ impl HttpClient {
     ) -> Result<T, RequestError> {
         let url = HttpUrl::new(self.tls.is_some(), host, target);
         let request = HttpRequest { url: &url, form: None };
-        let HttpAnswer { status, body, .. } = self.exchange(request).await?;
-        if !status.is_success() {
-            let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
-            return Err(RequestError::Status(status, said));
-        }
-        Ok(serde_json::from_slice(&body)?)
+        self.exchange(request).await?.json()
     }
 
     /// One request, whatever the status of the answer. Redirections are not followed.
@@ -161,6 +156,22 @@ impl HttpClient {
             answered = &mut answered => answered,
             never = connection => match never {},
         }
+    }
+}
+
+impl HttpAnswer {
+    /// The body of a success, read as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Status`] and [`RequestError::Json`].
+    pub fn json<T: DeserializeOwned>(self) -> Result<T, RequestError> {
+        let Self { status, body } = self;
+        if !status.is_success() {
+            let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+            return Err(RequestError::Status(status, said));
+        }
+        Ok(serde_json::from_slice(&body)?)
     }
 }
 

@@ -5,7 +5,9 @@
 //! ignored and missing ones take their zero value, so nodes of different versions can be mixed.
 
 mod client;
+pub mod cluster;
 mod error_body;
+mod host_port;
 mod info;
 mod json;
 mod lookup;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::host_port;
+
 /// An nsqd as nsqlookupd tells of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -123,12 +125,7 @@ impl LookupIdentity {
     /// `host:port` for HTTP; an IPv6 address has its brackets.
     #[must_use]
     pub fn http_host(&self) -> String {
-        let Self { broadcast_address, http_port, .. } = self;
-        if broadcast_address.contains(':') && !broadcast_address.starts_with('[') {
-            format!("[{broadcast_address}]:{http_port}")
-        } else {
-            format!("{broadcast_address}:{http_port}")
-        }
+        host_port::join(&self.broadcast_address, self.http_port)
     }
 }
 
