@@ -146,8 +146,8 @@ impl Cluster {
         let asked = gather(self.entry, &self.addresses, |address| {
             let (client, target) = (self.client.clone(), target.clone());
             async move {
-                let info = get::<Info>(&client, &address, "/info").await?;
-                Ok((info, get::<Stats>(&client, &address, &target).await?))
+                let stats = get::<Stats>(&client, &address, &target).await?;
+                Ok((get::<Info>(&client, &address, "/info").await?, stats))
             }
         });
         asked.await.map(|answers| {

@@ -29,9 +29,9 @@ pub enum Daemons {
     Nsqds,
 }
 
-/// A daemon that did not answer, or not what it should.
+/// A daemon that did not answer, or not what it should; worded as by Go NSQ.
 #[derive(Debug, thiserror::Error)]
-#[error("Get \"http://{address}{target}\": {error}")]
+#[error("Get \"http://{address}{target}\": {}", reason(address, error))]
 pub struct Failure {
     /// Its address, as it was given or found.
     pub address: String,
@@ -121,6 +121,17 @@ impl fmt::Display for Daemons {
     }
 }
 
+fn reason(address: &str, error: &RequestError) -> String {
+    match error {
+        RequestError::Connect(error) if error.raw_os_error().is_some() => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+            format!("dial tcp {address}: connect: {text}")
+        }
+        error => error.to_string(),
+    }
+}
+
 fn lines(failures: &[Failure]) -> String {
     let lines: Vec<_> = failures.iter().map(Failure::to_string).collect();
     lines.join("\n")
@@ -155,6 +166,21 @@ mod tests {
         assert!(data.iter().all(|(address, place)| *address == place.to_string()));
         let failed: Vec<_> = failures.iter().map(|failure| failure.address.clone()).collect();
         assert_eq!(failed, (1..200).step_by(2).map(|place| place.to_string()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn failures_are_worded_as_in_go() {
+        let refused = std::io::Error::from_raw_os_error(111);
+        for (error, expected) in [
+            (RequestError::Connect(refused), "dial tcp a:1: connect: connection refused"),
+            (
+                RequestError::Status(hyper::StatusCode::NOT_FOUND, "{\"m\"}".to_owned()),
+                "got response 404 Not Found \"{\\\"m\\\"}\"",
+            ),
+        ] {
+            let failure = Failure { address: "a:1".to_owned(), target: "/x".to_owned(), error };
+            assert_eq!(failure.to_string(), format!("Get \"http://a:1/x\": {expected}"));
+        }
     }
 
     #[tokio::test]
