@@ -166,7 +166,7 @@ impl HttpAnswer {
     ///
     /// [`RequestError::Status`] and [`RequestError::Json`].
     pub fn json<T: DeserializeOwned>(self) -> Result<T, RequestError> {
-        let Self { status, body } = self;
+        let Self { status, body, .. } = self;
         if !status.is_success() {
             let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
             return Err(RequestError::Status(status, said));
