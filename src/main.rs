@@ -1,5 +1,11 @@
-//! NSQ in one binary: start a daemon with no configuration, measure one.
+//! NSQ in one binary: start a cluster with no configuration, use it from a shell, measure it.
 
+mod client_args;
+mod client_log;
+mod harmless;
+mod interrupt;
+mod publish;
+mod subscribe;
 mod throw_away;
 mod up;
 
@@ -19,17 +25,23 @@ struct Arguments {
 enum Command {
     /// Start nsqd with its data in ./nsq-data
     Up(up::UpArgs),
+    /// Publish messages: arguments, or the lines of standard input
+    Pub(publish::PubArgs),
+    /// Show the messages of a topic as they come
+    Sub(subscribe::SubArgs),
     /// Measure an nsqd by its address
     Bench(Box<nsq_bench::BenchArgs>),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Up(arguments) => up::run(arguments),
-        Command::Bench(arguments) => nsq_bench::run(&arguments),
+        Command::Up(arguments) => up::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Pub(arguments) => publish::run(arguments),
+        Command::Sub(arguments) => subscribe::run(arguments),
+        Command::Bench(arguments) => nsq_bench::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("nsq: {}", nsq_app::daemon::chain(&error));
             ExitCode::FAILURE

@@ -1,0 +1,5 @@
+//! The daily commands as a user meets them: real processes, a real nsqd, pipes.
+
+mod publish;
+mod subscribe;
+mod support;
