@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-/// Appends what is printable in `bytes` as it is, line breaks and tabs included, and everything else
-/// as an escape between `mark` and `unmark`: control characters, bytes that are not UTF-8, and
-/// what turns the direction of writing.
+/// Appends what is printable in `bytes` as it is, line breaks and tabs included, and everything
+/// else as an escape between `mark` and `unmark`: control characters, bytes that are not UTF-8,
+/// and what turns the direction of writing.
 pub(crate) fn append(bytes: &[u8], mark: &str, unmark: &str, out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -2,8 +2,11 @@
 
 mod client_args;
 mod client_log;
+mod completions;
 mod harmless;
 mod interrupt;
+mod manual;
+mod programs;
 mod publish;
 mod subscribe;
 mod throw_away;
@@ -31,6 +34,10 @@ enum Command {
     Sub(subscribe::SubArgs),
     /// Measure an nsqd by its address
     Bench(Box<nsq_bench::BenchArgs>),
+    /// Print what a shell needs to complete the command lines of a program
+    Completions(completions::CompletionsArgs),
+    /// Write man pages of all programs
+    Man(manual::ManArgs),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +46,8 @@ fn main() -> ExitCode {
         Command::Pub(arguments) => publish::run(arguments),
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Bench(arguments) => nsq_bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => manual::run(&arguments),
     };
     match result {
         Ok(code) => code,
