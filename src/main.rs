@@ -10,6 +10,7 @@ mod programs;
 mod publish;
 mod subscribe;
 mod throw_away;
+mod top;
 mod up;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     Pub(publish::PubArgs),
     /// Show the messages of a topic as they come
     Sub(subscribe::SubArgs),
+    /// Watch the topics and channels of a cluster
+    Top(top::TopArgs),
     /// Measure an nsqd by its address
     Bench(Box<nsq_bench::BenchArgs>),
     /// Print what a shell needs to complete the command lines of a program
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => up::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Pub(arguments) => publish::run(arguments),
         Command::Sub(arguments) => subscribe::run(arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Bench(arguments) => nsq_bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => manual::run(&arguments),

@@ -1,5 +1,5 @@
-//! What the command lines of all programs look like: one description for help, shell completions and
-//! man pages.
+//! What the command lines of all programs look like: one description for help, shell completions
+//! and man pages.
 
 use clap::{Arg, ArgAction, Command, CommandFactory, ValueHint};
 use nsq_app::flags::{Flag, FlagSet};

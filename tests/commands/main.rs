@@ -5,3 +5,4 @@ mod manual;
 mod publish;
 mod subscribe;
 mod support;
+mod top;

@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("nsq-client", &["nsq-api", "nsq-net", "nsq-proto"]),
     ("nsq-tools", &["nsq-api", "nsq-app", "nsq-client", "nsq-net", "nsq-proto"]),
     ("nsq-bench", &[]),
-    ("nsq", &["nsq-app", "nsq-bench", "nsq-client", "nsqd", "nsqlookupd"]),
+    ("nsq", &["nsq-api", "nsq-app", "nsq-bench", "nsq-client", "nsq-net", "nsqd", "nsqlookupd"]),
     ("nsq-perf", &["nsq-broker", "nsq-proto", "nsq-store"]),
     ("nsq-sim", &["nsq-broker", "nsq-proto", "nsq-store"]),
     ("xtask", &[]),
