@@ -1,6 +1,7 @@
 //! `nsq up` as a user meets it: one command, curl, Ctrl-C, and again.
 
 mod nodes;
+mod sample;
 mod tls;
 mod up_process;
 

@@ -23,6 +23,8 @@ const PYTHON_SCRIPTS: [&str; 2] =
     ["tests/clients/python/consume.py", "tests/clients/python/metrics.py"];
 /// The variable that names the directory of programs with go-nsq.
 const GO_TOOLS: &str = "NSQ_TEST_GO_TOOLS";
+/// The variable that names the directory of a Go module with go-nsq.
+const GO_MODULE: &str = "NSQ_TEST_GO_MODULE";
 const NODE_PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
 
 /// pynsq consumes what was published over HTTP; the parser of OpenMetrics reads the metrics.
@@ -69,6 +71,32 @@ fn prepare_python(workspace: &Workspace, environment: &Path) -> Result<()> {
     run_quietly(pip.arg(workspace.path(PYTHON_REQUIREMENTS)))?;
     fs::write(stamp, wanted)?;
     Ok(())
+}
+
+/// go-nsq consumes what was published over HTTP. Go's module proxies are not reached everywhere, so
+/// the module must be there already.
+pub(crate) fn go(workspace: &Workspace) -> Result<Outcome> {
+    let Some(module) = env::var_os(GO_MODULE) else {
+        println!("go-nsq: only with {GO_MODULE}, a directory of a Go module that has it");
+        return Ok(Outcome::Ran(Tally::default()));
+    };
+    let program = workspace.target("clients/go/consume");
+    let mut build = Command::new("go");
+    build.current_dir(module).arg("build").arg("-o").arg(&program);
+    run_quietly(build.arg(workspace.path("tests/clients/go/consume.go")))?;
+    let programs = workspace.build(&["--package=nsq", "--bin=nsq"])?;
+    let daemon = Daemon::up(programs.path("nsq")?)?;
+    let bodies = ["one", "two", "three"];
+    for body in bodies {
+        let url = format!("http://{}/pub?topic=topic-1", daemon.http);
+        run_quietly(Command::new("curl").args(["-sf", "-d", body, &url]))?;
+    }
+    let count = bodies.len().to_string();
+    let output = Command::new(&program).args([&daemon.tcp, &count]).output()?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    anyhow::ensure!(printed.lines().eq(bodies), "go-nsq printed {printed:?}");
+    daemon.stop()?;
+    Ok(Outcome::Ran(Tally::PASSED))
 }
 
 /// nsqjs publishes and consumes.

@@ -61,6 +61,7 @@ impl Run {
     fn clients(&mut self, workspace: &Workspace) {
         self.step("python client", || clients::python(workspace));
         self.step("node client", || clients::node(workspace));
+        self.step("go client", || clients::go(workspace));
     }
 
     fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<Outcome>) {

@@ -35,8 +35,8 @@ pub(crate) use self::shared::next_instance;
 ///
 /// Made with [`new`](Self::new), told where to connect, then used with [`next`](Self::next), as a
 /// [`Stream`], or with [`run`](Self::run) and a [`Handler`]. Connections that are lost are made
-/// again, with growing pauses of up to 15 s. `max_in_flight` messages at most are on this side at any
-/// time, over all connections.
+/// again, with growing pauses of up to 15 s. `max_in_flight` messages at most are on this side at
+/// any time, over all connections.
 ///
 /// After failures the consumer backs off as go-nsq does: it stops all connections for a time that
 /// doubles with each failure, then tries one message.
@@ -124,7 +124,8 @@ impl Consumer {
         let mut lookupds = Vec::new();
         for address in addresses {
             let question = Question::Topic(self.shared.topic.to_string());
-            lookupds.push(Lookupd::new(address.as_ref(), question, config, tls.as_ref())?);
+            let (label, tls) = (self.shared.label(), tls.as_ref());
+            lookupds.push(Lookupd::new(label, address.as_ref(), question, config, tls)?);
         }
         for lookupd in lookupds {
             self.request(Request::Watch(Box::new(lookupd))).await;
@@ -165,9 +166,9 @@ impl Consumer {
         }
     }
 
-    /// Hands messages to `handler`, up to `concurrency` (at least 1) at a time, each in a task of the
-    /// runtime's, until the consumer is stopped and everything is answered. If this is dropped,
-    /// what is being handled is dropped, too, and requeued.
+    /// Hands messages to `handler`, up to `concurrency` (at least 1) at a time, each in a task of
+    /// the runtime's, until the consumer is stopped and everything is answered. If this is
+    /// dropped, what is being handled is dropped, too, and requeued.
     pub async fn run<H: Handler>(mut self, handler: H, concurrency: usize) {
         if self.requests.is_none() {
             return;

@@ -31,8 +31,7 @@ pub trait Handler: Send + Sync + 'static {
 
     /// A message was delivered more often than `max_attempts` and will be finished without being
     /// handled: the place to put it aside.
-    fn on_given_up(&self, message: &Message) -> impl Future<Output = ()> + Send {
-        let _ = message;
+    fn on_given_up(&self, _message: &Message) -> impl Future<Output = ()> + Send {
         async {}
     }
 }

@@ -5,7 +5,8 @@
 //! answer heartbeats, and speak TLS, snappy, deflate and AUTH as their [`Config`] says. They work
 //! with Go NSQ's daemons as with those of this project.
 //!
-//! Needs a tokio runtime with time and network. Log lines go to the `log` facade, worded as go-nsq's.
+//! Needs a tokio runtime with time and network. Log lines go to the `log` facade, worded as
+//! go-nsq's.
 
 mod config;
 mod consumer;

@@ -46,6 +46,8 @@ pub(crate) struct News {
 /// One nsqlookupd and how it is asked.
 #[derive(Debug)]
 pub(crate) struct Lookupd {
+    /// What log lines begin with: whose it is.
+    label: String,
     /// As it is shown: without anything secret.
     name: String,
     question: Question,
@@ -73,6 +75,7 @@ struct Wrapped<T> {
 impl Lookupd {
     /// Reads an address: `host:port` or a URL. A path other than `/` is kept.
     pub(crate) fn new(
+        label: String,
         address: &str,
         question: Question,
         config: &Config,
@@ -117,6 +120,7 @@ impl Lookupd {
             None
         };
         Ok(Self {
+            label,
             name: parsed.to_string(),
             question,
             url: format!("{base}{path}{mark}{query}"),
@@ -157,7 +161,8 @@ impl Lookupd {
                 Err(error) => {
                     index = None;
                     failures += 1;
-                    log::error!("    error querying nsqlookupd ({}) - {error}", self.name);
+                    let Self { label, name, .. } = &self;
+                    log::error!("{label} error querying nsqlookupd ({name}) - {error}");
                     let pause = RETRY.saturating_mul(failures).min(self.interval);
                     (self.varied(pause), false)
                 }
@@ -239,7 +244,8 @@ mod tests {
     use super::*;
 
     fn url(address: &str, question: Question) -> Option<String> {
-        let lookupd = Lookupd::new(address, question, &Config::default(), None).ok()?;
+        let lookupd =
+            Lookupd::new(String::new(), address, question, &Config::default(), None).ok()?;
         Some(lookupd.url)
     }
 

@@ -13,9 +13,9 @@ use crate::wire::ReceivedMessage;
 
 /// A message that nsqd delivered and that waits for an answer.
 ///
-/// It is answered once: with [`finish`](Self::finish) or one of the requeues. Answering it again has no
-/// effect. **A message that is dropped without an answer is requeued** as after a failure, so
-/// that a handler that panics loses nothing. Answers are sent without being confirmed: if the
+/// It is answered once: with [`finish`](Self::finish) or one of the requeues. Answering it again
+/// has no effect. **A message that is dropped without an answer is requeued** as after a failure,
+/// so that a handler that panics loses nothing. Answers are sent without being confirmed: if the
 /// connection is lost before nsqd has read a FIN, the message comes again, here or elsewhere.
 ///
 /// It may be kept and answered later, from any thread; nsqd gives it to somebody else when it was

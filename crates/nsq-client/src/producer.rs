@@ -22,14 +22,14 @@ pub use self::ticket::Receipt;
 
 /// Publishes messages to one nsqd or to any of several. Clones share its connections.
 ///
-/// Publishing from many tasks at once is fast: what is published while a connection is busy goes out
-/// with its next write, as one `MPUB` for each topic, and every publisher still gets its own answer.
-/// Alone, a message goes out at once.
+/// Publishing from many tasks at once is fast: what is published while a connection is busy goes
+/// out with its next write, as one `MPUB` for each topic, and every publisher still gets its own
+/// answer. Alone, a message goes out at once.
 ///
-/// With several nsqd each message goes to one of them, whichever has nothing to do. A node that fails
-/// is left out until it is back. A message whose answer was lost with its connection is
-/// published again, unless `publish_retry` is off: then it may be there twice, as NSQ's delivery is at
-/// least once in any case. What nsqd refuses is an error at once.
+/// With several nsqd each message goes to one of them, whichever has nothing to do. A node that
+/// fails is left out until it is back. A message whose answer was lost with its connection is
+/// published again, unless `publish_retry` is off: then it may be there twice, as NSQ's delivery
+/// is at least once in any case. What nsqd refuses is an error at once.
 ///
 /// ```no_run
 /// use nsq_client::{Config, Producer};
@@ -75,7 +75,7 @@ impl Producer {
         }
         let addresses = addresses.iter().map(|address| address.as_ref().to_owned()).collect();
         let dialer = Dialer::new(config)?;
-        Ok(Self::with(dialer, Targets { addresses, lookupds: Vec::new() }))
+        Ok(Self::with(dialer, next_instance(), Targets { addresses, lookupds: Vec::new() }))
     }
 
     /// A producer for all nsqd that these nsqlookupds know, `host:port` or a URL each, as they
@@ -91,17 +91,18 @@ impl Producer {
         if addresses.is_empty() {
             return Err(SetupError::NoAddress);
         }
-        let dialer = Dialer::new(config)?;
+        let (dialer, instance) = (Dialer::new(config)?, next_instance());
         let mut lookupds = Vec::new();
         for address in addresses {
             let Dialer { config, tls } = &dialer;
-            lookupds.push(Lookupd::new(address.as_ref(), Question::Nodes, config, tls.as_ref())?);
+            let (label, address, tls) = (format!("{instance:3}"), address.as_ref(), tls.as_ref());
+            lookupds.push(Lookupd::new(label, address, Question::Nodes, config, tls)?);
         }
-        Ok(Self::with(dialer, Targets { addresses: Vec::new(), lookupds }))
+        Ok(Self::with(dialer, instance, Targets { addresses: Vec::new(), lookupds }))
     }
 
-    fn with(dialer: Dialer, targets: Targets) -> Self {
-        let shared = Arc::new(Shared::new(dialer, next_instance()));
+    fn with(dialer: Dialer, instance: u32, targets: Targets) -> Self {
+        let shared = Arc::new(Shared::new(dialer, instance));
         let targets = Mutex::new(Some(targets));
         Self { inner: Arc::new(Inner { shared, targets, is_started: OnceLock::new() }) }
     }
@@ -177,8 +178,8 @@ impl Producer {
         self.inner.shared.queue.publish_whole(topic, None, bodies).await?.await
     }
 
-    /// Publishes a message that is delivered after `delay` at the earliest, in whole milliseconds and
-    /// at most nsqd's `--max-req-timeout` (an hour unless set otherwise).
+    /// Publishes a message that is delivered after `delay` at the earliest, in whole milliseconds
+    /// and at most nsqd's `--max-req-timeout` (an hour unless set otherwise).
     ///
     /// # Errors
     ///

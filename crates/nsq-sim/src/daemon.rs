@@ -135,6 +135,29 @@ pub fn binary(name: &str) -> PathBuf {
     directory.join(name)
 }
 
+/// An example of the root package, which cargo builds with all of its tests, but not with one of
+/// them.
+///
+/// # Panics
+///
+/// If it cannot be built.
+#[track_caller]
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let directory = test.parent().and_then(Path::parent).expect("cargo puts tests into deps/");
+    let examples = directory.join("examples");
+    if !is_current(&examples, name) {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package=nsq", "--example", name]);
+        if directory.ends_with("release") {
+            build.arg("--release");
+        }
+        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo starts");
+        assert!(built.success(), "the example {name} cannot be built");
+    }
+    examples.join(name)
+}
+
 /// Whether the binary is there and newer than what it was made of.
 fn is_current(directory: &Path, name: &str) -> bool {
     // Cargo writes down what that is: `target: source source …`

@@ -22,7 +22,7 @@ mod tree;
 pub use connection::{Connection, Message, Received};
 pub use consumer::Temper;
 pub use crash::{CrashPlan, Outcome, crash, segment_files};
-pub use daemon::{Daemon, binary};
+pub use daemon::{Daemon, binary, example};
 pub use drain::drain;
 pub use faulty_disk::{Fault, FaultyDisk, Operation};
 pub use hostile::{Attack, Hostility};

@@ -3,6 +3,7 @@
 mod addresses;
 mod client_log;
 mod client_options;
+mod stop_signals;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -12,11 +13,13 @@ use std::time::SystemTime;
 use nsq_app::flags::{self, CommandLine, FlagSet};
 use nsq_app::local_time::LocalTime;
 use nsq_app::version::NSQ_VERSION;
+use nsq_client::Config;
 
-pub use client_options::ClientOptions;
+pub(crate) use client_options::ClientOptions;
 
 pub(crate) use addresses::{Sources, sources};
 pub(crate) use client_log::log_to_stderr;
+pub(crate) use stop_signals::StopSignals;
 
 /// Runs a tool from its flags to its exit code: 0, 1 with a dated line when `run` fails, 2 when
 /// the command line is wrong.
@@ -40,6 +43,11 @@ pub(crate) fn main<O: FlagSet>(
 /// What `--version` of a tool prints.
 pub(crate) fn version_line(tool: &str) -> String {
     format!("{tool} v{NSQ_VERSION}")
+}
+
+/// What a tool's clients call themselves.
+pub(crate) fn user_agent(tool: &str) -> String {
+    format!("{tool}/{NSQ_VERSION} {}", Config::default().user_agent)
 }
 
 /// A runtime for a tool.

@@ -2,5 +2,9 @@
 //!
 //! `cli` has what they share: flags, first checks, lines on standard error, exit codes.
 
-#[expect(dead_code, reason = "the tools follow")]
 mod cli;
+mod host_pool;
+pub mod nsq_to_http;
+pub mod nsq_to_nsq;
+mod status_lines;
+mod upstreams;

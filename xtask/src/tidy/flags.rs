@@ -27,10 +27,13 @@ use std::collections::BTreeSet;
 use super::{Finding, Source};
 
 const DOCUMENT: &str = "docs/flags.md";
-/// Which files declare the flags of which section and of which example.
-const DECLARATIONS: &[(&str, &str, &str)] = &[
-    ("crates/nsqd/src/options.rs", "## nsqd", "contrib/nsqd.cfg.example"),
-    ("crates/nsqlookupd/src/options.rs", "## nsqlookupd", "contrib/nsqlookupd.cfg.example"),
+/// Which files declare the flags of which section and of which example; what has no configuration
+/// file has no example.
+const DECLARATIONS: &[(&str, &str, Option<&str>)] = &[
+    ("crates/nsqd/src/options.rs", "## nsqd", Some("contrib/nsqd.cfg.example")),
+    ("crates/nsqlookupd/src/options.rs", "## nsqlookupd", Some("contrib/nsqlookupd.cfg.example")),
+    ("crates/nsq-tools/src/nsq_to_http.rs", "## nsq_to_http", None),
+    ("crates/nsq-tools/src/nsq_to_nsq.rs", "## nsq_to_nsq", None),
 ];
 
 /// Compares the declarations with the document.
@@ -42,7 +45,7 @@ pub(super) fn check(sources: &[Source]) -> Vec<Finding> {
 }
 
 fn check_program(
-    (path, section, example): &(&'static str, &'static str, &'static str),
+    (path, section, example): &(&'static str, &'static str, Option<&'static str>),
     sources: &[Source],
 ) -> Vec<Finding> {
     let text = |path: &str| {
@@ -51,8 +54,9 @@ fn check_program(
     };
     let mut findings = Vec::new();
     let declaration = text(path);
-    for key in declared_keys(declaration).difference(&keys_of_example(text(example))) {
-        findings.push(Finding::in_file(example, format!("{key} is missing")));
+    let example_keys = keys_of_example(example.map_or("", text));
+    for key in declared_keys(declaration).difference(&example_keys) {
+        findings.push(Finding::in_file(example.unwrap_or(path), format!("{key} is missing")));
     }
     let declared = declared(declaration);
     if declared.is_empty() {
@@ -135,7 +139,7 @@ mod tests {
         let sources = [
             Source::new(declaration, DECLARATION),
             Source::new(DOCUMENT, document),
-            Source::new(example_path, example),
+            Source::new(example_path.expect("nsqd has one"), example),
         ];
         let findings = check_program(&DECLARATIONS[0], &sources);
         assert_eq!(findings.len(), expected, "{findings:?}");

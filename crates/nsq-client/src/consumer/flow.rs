@@ -346,7 +346,8 @@ mod tests {
                     prop_assert!(told.values().any(|ready| *ready > 0), "somebody may bring");
                 }
                 if flow.budget() as usize >= told.len() {
-                    prop_assert!(flow.connections.values().all(|it| it.ready > 0 || it.max_ready == 0));
+                    let mut all = flow.connections.values();
+                    prop_assert!(all.all(|it| it.ready > 0 || it.max_ready == 0));
                 }
             }
         }

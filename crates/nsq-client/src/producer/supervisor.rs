@@ -16,8 +16,8 @@ use crate::dialer::Dialer;
 use crate::lookupd::{Lookupd, News};
 use crate::retry::Retry;
 
-/// A node that nsqlookupd named and that cannot be reached so many times in a row is forgotten: it comes
-/// back when it is named anew.
+/// A node that nsqlookupd named and that cannot be reached so many times in a row is forgotten: it
+/// comes back when it is named anew.
 const NAMED_FAILURES_MAX: u32 = 20;
 
 /// What a producer and its tasks share.
@@ -229,7 +229,8 @@ impl Node {
         }
     }
 
-    /// Returns how long the connection lasted, zero if there was none; for ever, if it was in order.
+    /// Returns how long the connection lasted, zero if there was none; for ever, if it was in
+    /// order.
     async fn connect_and_publish(&self) -> Duration {
         let Self { shared, address, .. } = self;
         let (config, instance) = (&shared.dialer.config, shared.instance);

@@ -106,6 +106,16 @@ async fn without_retries_an_nsqd_that_is_not_there_is_an_error_at_once() {
     }
 }
 
+async fn all_published(producer: &Producer, bodies: &[String]) {
+    let mut receipts = Vec::new();
+    for body in bodies {
+        receipts.push(producer.enqueue("t", body).await.expect("taken in"));
+    }
+    for receipt in receipts {
+        receipt.await.expect("one of the two is always there");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn publishing_goes_on_over_kills() {
     let (data, other_data) = (tempdir().expect("a directory"), tempdir().expect("a directory"));
@@ -120,13 +130,7 @@ async fn publishing_goes_on_over_kills() {
         let producer = producer.clone();
         async move {
             for chunk in bodies.chunks(10) {
-                let mut receipts = Vec::new();
-                for body in chunk {
-                    receipts.push(producer.enqueue("t", body).await.expect("taken in"));
-                }
-                for receipt in receipts {
-                    receipt.await.expect("one of the two is always there");
-                }
+                all_published(&producer, chunk).await;
             }
         }
     });

@@ -1,6 +1,7 @@
 //! Where messages come from.
 
 use anyhow::bail;
+use nsq_client::Consumer;
 
 /// nsqd nodes by name, or nsqlookupds that know them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,21 @@ pub(crate) enum Sources {
     Nsqds(Vec<String>),
     /// `--lookupd-http-address`
     Lookupds(Vec<String>),
+}
+
+impl Sources {
+    /// Makes the consumer consume from there.
+    ///
+    /// # Errors
+    ///
+    /// When one of the nsqd nodes cannot be used now, or the address of an nsqlookupd is none.
+    pub(crate) async fn connect(&self, consumer: &mut Consumer) -> anyhow::Result<()> {
+        match self {
+            Self::Nsqds(addresses) => consumer.connect_to_nsqds(addresses).await?,
+            Self::Lookupds(addresses) => consumer.connect_to_lookupds(addresses).await?,
+        }
+        Ok(())
+    }
 }
 
 /// Exactly one kind must be given; `flag` is the one for nsqd.
