@@ -4,6 +4,7 @@
 use clap::{Arg, ArgAction, Command, CommandFactory, ValueHint};
 use nsq_app::flags::{Flag, FlagSet};
 use nsq_app::version::NSQ_VERSION;
+use nsq_tools::{nsq_to_http, nsq_to_nsq};
 
 use crate::Arguments;
 
@@ -16,6 +17,8 @@ const NOTATION: &str = "A value follows its flag behind a blank or an equals sig
 const DECLARED: &[Program] = &[
     Program("nsqd", "Take in, keep and deliver the messages of topics", command::<nsqd::Options>),
     Program("nsqlookupd", "Know which nsqd has which topic", command::<nsqlookupd::Options>),
+    Program("nsq_to_http", "Make HTTP requests of messages", command::<nsq_to_http::Options>),
+    Program("nsq_to_nsq", "Publish messages to other nsqd", command::<nsq_to_nsq::Options>),
 ];
 
 /// Its name, what it does, and what describes it.

@@ -25,6 +25,8 @@ fn every_flag_is_in_every_shells_script() {
         ("nsq", nsq.to_vec()),
         ("nsqd", flags::<nsqd::Options>()),
         ("nsqlookupd", flags::<nsqlookupd::Options>()),
+        ("nsq_to_http", flags::<nsq_tools::nsq_to_http::Options>()),
+        ("nsq_to_nsq", flags::<nsq_tools::nsq_to_nsq::Options>()),
     ] {
         assert!(!flags.is_empty());
         for shell in SHELLS {
@@ -38,7 +40,7 @@ fn every_flag_is_in_every_shells_script() {
 
 #[test]
 fn bash_takes_its_scripts() {
-    for program in ["nsq", "nsqd", "nsqlookupd"] {
+    for program in ["nsq", "nsqd", "nsqlookupd", "nsq_to_http", "nsq_to_nsq"] {
         let mut bash = Command::new("bash");
         bash.arg("-n").stdout(Stdio::piped()).stderr(Stdio::piped());
         if Command::new("bash").arg("--version").output().is_err() {

@@ -5,4 +5,5 @@ mod manual;
 mod publish;
 mod subscribe;
 mod support;
+mod terminal;
 mod top;

@@ -43,6 +43,8 @@ fn every_program_and_subcommand_has_a_page() {
     }
     has_every_flag::<nsqd::Options>(&page(&pages, "nsqd.1"));
     has_every_flag::<nsqlookupd::Options>(&page(&pages, "nsqlookupd.1"));
+    has_every_flag::<nsq_tools::nsq_to_http::Options>(&page(&pages, "nsq_to_http.1"));
+    has_every_flag::<nsq_tools::nsq_to_nsq::Options>(&page(&pages, "nsq_to_nsq.1"));
 }
 
 #[test]
