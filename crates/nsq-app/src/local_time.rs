@@ -65,6 +65,30 @@ impl LocalTime {
         self.formatted(moment, "%Y-%m-%dT%H:%M:%S.%6fZ", "%Y-%m-%dT%H:%M:%S.%6f%:z")
     }
 
+    /// Fills in a format of `strftime`: `%Y %y %m %B %b %d %H %I %M %S %A %a %p %Z %z %%`, names in
+    /// English. Whatever else stands behind a `%` stays as it is.
+    #[must_use]
+    pub fn strftime(&self, moment: SystemTime, format: &str) -> String {
+        let zoned = timestamp(moment).to_zoned(self.zone.clone());
+        let (mut text, mut rest) = (String::with_capacity(format.len() + 16), format);
+        while let Some(at) = rest.find('%') {
+            let (before, conversion) = rest.split_at(at);
+            text.push_str(before);
+            let length = conversion.chars().take(2).map(char::len_utf8).sum();
+            let (conversion, behind) = conversion.split_at(length);
+            match conversion {
+                "%Y" | "%y" | "%m" | "%B" | "%b" | "%d" | "%H" | "%I" | "%M" | "%S" | "%A"
+                | "%a" | "%p" | "%Z" | "%z" | "%%" => {
+                    append(&mut text, format_args!("{}", zoned.strftime(conversion)));
+                }
+                other => text.push_str(other),
+            }
+            rest = behind;
+        }
+        text.push_str(rest);
+        text
+    }
+
     fn formatted(&self, moment: SystemTime, utc: &str, other: &str) -> String {
         let zoned = timestamp(moment).to_zoned(self.zone.clone());
         let format = if zoned.offset().is_zero() { utc } else { other };
@@ -125,5 +149,20 @@ mod tests {
         assert_eq!(precise, "2026-11-22T18:20:10.259529Z");
         let precise = berlin().rfc3339_microseconds(moment());
         assert_eq!(precise, "2026-11-22T19:20:10.259529+01:00");
+    }
+
+    #[test]
+    fn formats_of_strftime() {
+        let check = |time: &LocalTime, format: &str, expected: &str| {
+            assert_eq!(time.strftime(moment(), format), expected, "{format}");
+        };
+        let utc = LocalTime::utc();
+        check(&utc, "%Y-%m-%d_%H", "2026-11-22_18");
+        check(&utc, "%y %B %b %I:%M:%S %p", "26 November Nov 06:20:10 PM");
+        check(&utc, "%A %a %Z %z %%", "Sunday Sun UTC +0000 %");
+        check(&berlin(), "%H %Z %z", "19 CET +0100");
+        check(&utc, "%j %é %", "%j %é %");
+        check(&utc, "%%Y 2006 Jan", "%Y 2006 Jan");
+        check(&utc, "", "");
     }
 }

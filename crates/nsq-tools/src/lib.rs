@@ -4,7 +4,11 @@
 
 mod cli;
 mod host_pool;
+pub mod nsq_stat;
+pub mod nsq_tail;
+pub mod nsq_to_file;
 pub mod nsq_to_http;
 pub mod nsq_to_nsq;
 mod status_lines;
+pub mod to_nsq;
 mod upstreams;

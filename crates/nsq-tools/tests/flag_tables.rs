@@ -1,14 +1,18 @@
 //! `docs/flags.md` says of every flag what the tool says of it.
 
 use nsq_app::flags::{Flag, FlagSet};
-use nsq_tools::{nsq_to_http, nsq_to_nsq};
+use nsq_tools::{nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, to_nsq};
 
 const DOCUMENT: &str = include_str!("../../../docs/flags.md");
 
 #[test]
 fn every_flag_is_documented_as_it_is() {
+    check::<nsq_to_file::Options>("nsq_to_file");
+    check::<nsq_stat::Options>("nsq_stat");
+    check::<nsq_tail::Options>("nsq_tail");
     check::<nsq_to_http::Options>("nsq_to_http");
     check::<nsq_to_nsq::Options>("nsq_to_nsq");
+    check::<to_nsq::Options>("to_nsq");
 }
 
 #[track_caller]
