@@ -4,7 +4,7 @@
 use clap::{Arg, ArgAction, Command, CommandFactory, ValueHint};
 use nsq_app::flags::{Flag, FlagSet};
 use nsq_app::version::NSQ_VERSION;
-use nsq_tools::{nsq_to_http, nsq_to_nsq};
+use nsq_tools::{nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, to_nsq};
 
 use crate::Arguments;
 
@@ -17,8 +17,12 @@ const NOTATION: &str = "A value follows its flag behind a blank or an equals sig
 const DECLARED: &[Program] = &[
     Program("nsqd", "Take in, keep and deliver the messages of topics", command::<nsqd::Options>),
     Program("nsqlookupd", "Know which nsqd has which topic", command::<nsqlookupd::Options>),
+    Program("nsq_stat", "Watch what goes on in a channel", command::<nsq_stat::Options>),
+    Program("nsq_tail", "Print messages", command::<nsq_tail::Options>),
+    Program("nsq_to_file", "Write messages to files", command::<nsq_to_file::Options>),
     Program("nsq_to_http", "Make HTTP requests of messages", command::<nsq_to_http::Options>),
     Program("nsq_to_nsq", "Publish messages to other nsqd", command::<nsq_to_nsq::Options>),
+    Program("to_nsq", "Publish standard input", command::<to_nsq::Options>),
 ];
 
 /// Its name, what it does, and what describes it.

@@ -78,7 +78,10 @@ async fn publish(arguments: PubArgs) -> anyhow::Result<ExitCode> {
     };
     let stop = interrupt::catch()?;
     // A daemon that is not there is found now, and not after waiting for it to come back.
-    producer.connect().await.context("no nsqd to publish to")?;
+    tokio::select! {
+        connected = producer.connect() => connected.context("no nsqd to publish to")?,
+        () = stop.wait() => return Ok(ExitCode::from(interrupt::INTERRUPTED)),
+    }
     let entries = match separator {
         None => input::of_arguments(bodies.into_iter().map(OsString::into_vec)),
         Some(separator) => input::of_stdin(separator),

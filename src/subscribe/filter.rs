@@ -7,7 +7,7 @@ use serde_json::Value;
 /// All of it has to hold.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Filter {
-    /// Show only messages whose body matches this regular expression
+    /// Show only messages whose body matches this regular expression; others are finished, too
     #[arg(long = "match", value_name = "REGEX")]
     pattern: Option<Regex>,
     /// Show only JSON messages with this value, as in user.id=5; may be given several times

@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use nsq_app::flags::FlagSet;
+use nsq_tools::{nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, to_nsq};
 
 use crate::support::{nsq, run, run_with, text};
 
@@ -25,8 +26,12 @@ fn every_flag_is_in_every_shells_script() {
         ("nsq", nsq.to_vec()),
         ("nsqd", flags::<nsqd::Options>()),
         ("nsqlookupd", flags::<nsqlookupd::Options>()),
-        ("nsq_to_http", flags::<nsq_tools::nsq_to_http::Options>()),
-        ("nsq_to_nsq", flags::<nsq_tools::nsq_to_nsq::Options>()),
+        ("nsq_stat", flags::<nsq_stat::Options>()),
+        ("nsq_tail", flags::<nsq_tail::Options>()),
+        ("nsq_to_file", flags::<nsq_to_file::Options>()),
+        ("nsq_to_http", flags::<nsq_to_http::Options>()),
+        ("nsq_to_nsq", flags::<nsq_to_nsq::Options>()),
+        ("to_nsq", flags::<to_nsq::Options>()),
     ] {
         assert!(!flags.is_empty());
         for shell in SHELLS {
@@ -40,7 +45,7 @@ fn every_flag_is_in_every_shells_script() {
 
 #[test]
 fn bash_takes_its_scripts() {
-    for program in ["nsq", "nsqd", "nsqlookupd", "nsq_to_http", "nsq_to_nsq"] {
+    for program in ["nsq", "nsqd", "nsqlookupd", "nsq_to_file", "to_nsq"] {
         let mut bash = Command::new("bash");
         bash.arg("-n").stdout(Stdio::piped()).stderr(Stdio::piped());
         if Command::new("bash").arg("--version").output().is_err() {

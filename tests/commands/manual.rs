@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use nsq_app::flags::FlagSet;
+use nsq_tools::{nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, to_nsq};
 use tempfile::TempDir;
 
 use crate::support::{nsq, run, text};
@@ -43,8 +44,12 @@ fn every_program_and_subcommand_has_a_page() {
     }
     has_every_flag::<nsqd::Options>(&page(&pages, "nsqd.1"));
     has_every_flag::<nsqlookupd::Options>(&page(&pages, "nsqlookupd.1"));
-    has_every_flag::<nsq_tools::nsq_to_http::Options>(&page(&pages, "nsq_to_http.1"));
-    has_every_flag::<nsq_tools::nsq_to_nsq::Options>(&page(&pages, "nsq_to_nsq.1"));
+    has_every_flag::<nsq_stat::Options>(&page(&pages, "nsq_stat.1"));
+    has_every_flag::<nsq_tail::Options>(&page(&pages, "nsq_tail.1"));
+    has_every_flag::<nsq_to_file::Options>(&page(&pages, "nsq_to_file.1"));
+    has_every_flag::<nsq_to_http::Options>(&page(&pages, "nsq_to_http.1"));
+    has_every_flag::<nsq_to_nsq::Options>(&page(&pages, "nsq_to_nsq.1"));
+    has_every_flag::<to_nsq::Options>(&page(&pages, "to_nsq.1"));
 }
 
 #[test]
