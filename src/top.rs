@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 use nsq_api::HttpClient;
 use nsq_api::cluster::Cluster;
@@ -125,7 +125,8 @@ async fn watch(
     while !model.is_over {
         screen.draw(&model, interval)?;
         tokio::select! {
-            Some(look) = looks.recv() => model.on_look(look),
+            // It ends only by a panic, which has given the screen back already.
+            look = looks.recv() => model.on_look(look.context("nobody looks any more")?),
             key = keys.recv() => match key {
                 Some(Ok(Some(key))) => model.on_key(key),
                 // Another size of the screen, or a key that means nothing.
