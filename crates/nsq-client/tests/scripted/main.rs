@@ -1,0 +1,5 @@
+//! Producers and consumers with an nsqd that follows a script, some of which no nsqd would.
+
+mod nsqd;
+mod order;
+mod publish;
