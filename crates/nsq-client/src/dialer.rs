@@ -194,6 +194,9 @@ pub(crate) enum Reason {
     /// The daemon said no.
     #[error("{0}")]
     Refused(String),
+    /// Who wants to connect was stopped.
+    #[error("consumer stopped")]
+    Stopped,
 }
 
 async fn response(wire: &mut Wire, failed: &str) -> Result<Bytes, Reason> {

@@ -93,6 +93,8 @@ impl Supervisor {
                 }
             }
         }
+        // What was asked for and not begun is refused from here on.
+        drop(asked);
         self.drain(life).await;
     }
 
@@ -205,9 +207,8 @@ impl Supervisor {
         let (shared, address) = (Arc::clone(&self.shared), address.to_owned());
         let mut life = self.shared.life.subscribe();
         self.connections.spawn(async move {
-            log::info!("{} ({address}) connecting to nsqd", shared.label());
             let connected = tokio::select! {
-                connected = shared.dialer.connect(&address) => connected,
+                connected = shared.connect(&address) => connected,
                 _ = life.wait_for(|life| *life != Life::Running) => {
                     return Ended { address, lasted: Duration::ZERO };
                 }

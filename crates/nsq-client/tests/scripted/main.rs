@@ -3,3 +3,4 @@
 mod nsqd;
 mod order;
 mod publish;
+mod stopped;
