@@ -126,9 +126,15 @@ impl Supervisor {
     fn on_request(&mut self, request: Request) {
         match request {
             Request::Adopt { address, wire, facts } => {
-                let node = Node { is_direct: true, is_up: true, retry: self.retry() };
-                // If nsqlookupd named it at the same moment, there are two connections for once.
-                self.nodes.insert(address.clone(), node);
+                let retry = self.retry();
+                let new = || Node { is_direct: true, is_up: false, retry };
+                let node = self.nodes.entry(address.clone()).or_insert_with(new);
+                node.is_direct = true;
+                if node.is_up {
+                    // It was given twice, or nsqlookupd named it, too: one connection is enough.
+                    return;
+                }
+                node.is_up = true;
                 let shared = Arc::clone(&self.shared);
                 self.connections.spawn(async move {
                     let started = Instant::now();

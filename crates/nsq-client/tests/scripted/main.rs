@@ -1,6 +1,7 @@
 //! Producers and consumers with an nsqd that follows a script, some of which no nsqd would.
 
 mod nsqd;
+mod one_connection;
 mod order;
 mod publish;
 mod stopped;
