@@ -141,6 +141,10 @@ impl Dialer {
         let Some(tls) = &self.tls else {
             return Err(Reason::Refused("there is no TLS to speak".to_owned()));
         };
+        // It would be read later as if it had come through TLS.
+        if wire.has_input() {
+            return Err(Reason::Refused("something came ahead of TLS".to_owned()));
+        }
         let host = match Address::parse(address) {
             Address::Tcp(address) => {
                 address.rsplit_once(':').map_or(address.clone(), |(host, _)| host.to_owned())

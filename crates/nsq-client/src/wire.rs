@@ -80,6 +80,11 @@ impl Wire {
         &mut self.stream
     }
 
+    /// Whether something came that was not read as a frame yet.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// Compresses from here on; what came ahead is compressed already.
     pub(crate) fn start_codec(&mut self, codec: Codec) {
         let ahead = self.input.split();
