@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::backoff::Verdict;
 use super::flow::ConnectionId;
 use super::shared::Shared;
+use crate::duration::milliseconds;
 
 /// TOUCH of a message may be said any number of times: beyond this many bytes it is left out.
 const TOUCHABLE_BYTES: usize = 1 << 20;
@@ -81,7 +82,7 @@ impl Outbox {
         match answer {
             Answer::Finish => append(&mut content.commands, b"FIN ", &id, b"\n"),
             Answer::Requeue { delay, .. } => {
-                let behind = format!(" {}\n", delay.as_millis());
+                let behind = format!(" {}\n", milliseconds(delay));
                 append(&mut content.commands, b"REQ ", &id, behind.as_bytes());
             }
         }

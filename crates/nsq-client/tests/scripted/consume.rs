@@ -1,0 +1,26 @@
+//! Consumers and an nsqd that does what it should not.
+
+use std::time::Duration;
+
+use nsq_client::Config;
+
+use crate::nsqd::{Client, Nsqd, config, message, soon, until};
+
+/// nsqd could not read the number, and closed the connection; Go's takes it for something else.
+#[tokio::test]
+async fn a_delay_beyond_all_measure_is_one_that_nsqd_can_read() {
+    let nsqd = Nsqd::start().await;
+    let (mut consumer, mut client) = nsqd.consumer(config()).await;
+    client.expect(b"RDY 10\n").await;
+    client.send(&message(1, b"x")).await;
+    let message = soon("a message", consumer.next()).await.expect("a message");
+    message.requeue_without_backoff(Duration::MAX);
+    let line = client.line().await;
+    let delay_ms: i64 = line.split(' ').nth(2).and_then(|it| it.parse().ok()).expect("a number");
+    assert!(delay_ms.checked_mul(1_000_000).is_some(), "{line}");
+}
+
+/// Whether it takes all of this.
+async fn takes(client: &mut Client, bytes: &[u8]) -> bool {
+    tokio::time::timeout(Duration::from_secs(2), client.send(bytes)).await.is_ok()
+}
