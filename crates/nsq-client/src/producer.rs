@@ -112,13 +112,19 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// When every one has failed, or none is known within `publish_timeout`.
+    /// When every one has failed, none is known within `publish_timeout`, or it was closed.
     pub async fn connect(&self) -> Result<(), PublishError> {
         self.start();
         let mut reach = self.inner.shared.reach.subscribe();
         let patience = self.inner.shared.dialer.config.publish_timeout;
         let settled = reach.wait_for(|reach| *reach != Reach::Unknown);
-        match tokio::time::timeout(patience, settled).await {
+        let mut life = self.inner.shared.life.subscribe();
+        let settled = tokio::select! {
+            biased;
+            _ = life.wait_for(|life| *life != Life::Running) => return Err(PublishError::Stopped),
+            settled = tokio::time::timeout(patience, settled) => settled,
+        };
+        match settled {
             Ok(Ok(reach)) => match &*reach {
                 Reach::None(error) => Err(PublishError::NotConnected(Arc::clone(error))),
                 Reach::Some | Reach::Unknown => Ok(()),

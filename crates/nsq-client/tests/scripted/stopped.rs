@@ -37,3 +37,13 @@ async fn a_stop_ends_the_wait_for_a_connection() {
     let error = soon("connecting", both).await.expect_err("stopped");
     assert_eq!(error.to_string(), "consumer stopped");
 }
+
+/// It waited for `publish_timeout`, and then knew no nsqd.
+#[tokio::test]
+async fn a_producer_that_was_closed_does_not_connect() {
+    let nsqd = Nsqd::start().await;
+    let producer = Producer::new(&[&nsqd.address], config()).expect("a producer");
+    soon("closing", producer.close()).await;
+    assert_eq!(soon("connecting", producer.connect()).await, Err(PublishError::Stopped));
+    assert_eq!(producer.publish("t", "x").await, Err(PublishError::Stopped));
+}
