@@ -32,6 +32,16 @@ pub(super) struct Connection {
     is_closing: bool,
 }
 
+/// What came in front of nonsense was handed to nobody: that it goes back says nothing about the
+/// consumer.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for message in self.batch.drain(..) {
+            message.requeue_without_backoff(Duration::ZERO);
+        }
+    }
+}
+
 /// When which messages are touched.
 #[derive(Debug)]
 struct Touches {

@@ -20,6 +20,17 @@ async fn a_delay_beyond_all_measure_is_one_that_nsqd_can_read() {
     assert!(delay_ms.checked_mul(1_000_000).is_some(), "{line}");
 }
 
+/// What came in front of it counted as failures, and the consumer backed off.
+#[tokio::test]
+async fn nonsense_from_nsqd_is_no_failure_of_the_consumer() {
+    let nsqd = Nsqd::start().await;
+    let (_consumer, mut client) = nsqd.consumer(config()).await;
+    client.expect(b"RDY 10\n").await;
+    client.send(&[&message(1, b"x")[..], b"\0\0\0\0\0\0\0\0"].concat()).await;
+    let mut again = nsqd.identified().await;
+    again.expect(b"SUB t c\nRDY 10\n").await;
+}
+
 /// Whether it takes all of this.
 async fn takes(client: &mut Client, bytes: &[u8]) -> bool {
     tokio::time::timeout(Duration::from_secs(2), client.send(bytes)).await.is_ok()
