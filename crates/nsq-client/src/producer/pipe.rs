@@ -140,15 +140,16 @@ impl Pipe {
     fn receive(&mut self) -> io::Result<()> {
         while let Some(received) = self.wire.next_frame()? {
             match received {
-                Received::Response(_) => {
+                Received::Response(data) if data == "OK" => {
                     self.is_refused = false;
-                    if let Some(sent) = self.under_way.pop_front() {
-                        self.queue.answer(&sent.batch, Ok(()));
-                    }
+                    // One too many would be taken for the answer to what is sent next.
+                    let sent = self.under_way.pop_front().ok_or_else(|| nonsense("OK to what?"))?;
+                    self.queue.answer(&sent.batch, Ok(()));
                 }
                 Received::Error(text) => self.on_error(&text),
+                Received::Response(_) => return Err(nonsense("an answer other than OK")),
                 // Nobody subscribed.
-                Received::Message(_) => return Err(io::ErrorKind::InvalidData.into()),
+                Received::Message(_) => return Err(nonsense("a message")),
             }
         }
         Ok(())
@@ -175,6 +176,10 @@ impl Pipe {
             _ => self.queue.answer(&batch, Err(PublishError::Refused(text))),
         }
     }
+}
+
+fn nonsense(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("nsqd said what it should not: {what}"))
 }
 
 /// What is left is published elsewhere, if that is allowed.

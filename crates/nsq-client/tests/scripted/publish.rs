@@ -11,6 +11,30 @@ async fn connected(nsqd: &Nsqd, config: Config) -> (Producer, Client) {
     (producer, client)
 }
 
+/// From then on each answer would have been one for the message before.
+#[tokio::test]
+async fn an_answer_that_nobody_asked_for_ends_the_connection() {
+    let nsqd = Nsqd::start().await;
+    let (_producer, mut client) = connected(&nsqd, config()).await;
+    client.response("OK").await;
+    client.closed().await;
+}
+
+/// Whatever it said counted as success.
+#[tokio::test]
+async fn only_ok_says_that_a_message_is_published() {
+    let nsqd = Nsqd::start().await;
+    let config = Config { publish_retry: false, ..config() };
+    let (producer, mut client) = connected(&nsqd, config).await;
+    let answering = async {
+        client.expect(b"PUB t\n\0\0\0\x01x").await;
+        client.response("CLOSE_WAIT").await;
+        client.closed().await;
+    };
+    let (published, ()) = tokio::join!(producer.publish("t", "x"), answering);
+    assert!(matches!(published, Err(PublishError::Lost(_))), "{published:?}");
+}
+
 /// The answers of commands in one pipeline reach those who wait for them, also on other tasks;
 /// what follows an error was not done and is published again.
 #[tokio::test]
