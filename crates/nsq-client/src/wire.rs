@@ -13,9 +13,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Config;
 
-/// The largest frame that is taken. nsqd's `--max-msg-size` is 1 MiB unless set otherwise. What is
+/// The largest frame that is taken from a daemon that has no messages for us.
+const ANSWER_BYTES_MAX: u32 = 1 << 20;
+/// The largest frame that is taken of those that bring messages. nsqd's `--max-msg-size` is 1 MiB unless set otherwise. What is
 /// allocated grows with what came, not with what was announced.
 const FRAME_BYTES_MAX: u32 = 256 << 20;
+/// What is kept of an error, for logs and people.
+const ERROR_BYTES_MAX: usize = 1 << 10;
 /// Room for reading, when there is less than `READ_BYTES_MIN`.
 const READ_BYTES: usize = 64 << 10;
 const READ_BYTES_MIN: usize = 8 << 10;
@@ -63,7 +67,7 @@ impl Wire {
         let now = Instant::now();
         Self {
             stream,
-            decoder: FrameDecoder::new(FRAME_BYTES_MAX),
+            decoder: FrameDecoder::new(ANSWER_BYTES_MAX),
             input: BytesMut::new(),
             output: Vec::new(),
             written: 0,
@@ -73,6 +77,11 @@ impl Wire {
             stuck_since: None,
             timer: Box::pin(sleep_until(now + config.read_timeout)),
         }
+    }
+
+    /// Messages come from here on.
+    pub(crate) fn expect_messages(&mut self) {
+        self.decoder = FrameDecoder::new(FRAME_BYTES_MAX);
     }
 
     /// The stream, for what happens before frames are read.
@@ -175,7 +184,9 @@ impl Wire {
                     continue;
                 }
                 Frame::Response(data) => Received::Response(owned(data)),
-                Frame::Error(data) => Received::Error(owned(data)),
+                Frame::Error(data) => {
+                    Received::Error(owned(data.get(..ERROR_BYTES_MAX).unwrap_or(data)))
+                }
                 Frame::Message(message) => {
                     let (timestamp_ns, attempts) = (message.timestamp_ns, message.attempts);
                     let id = message.id;

@@ -56,6 +56,7 @@ impl Connection {
         let consumer = &outbox.consumer;
         let subscription = format!("SUB {} {}\n", consumer.topic, consumer.channel);
         wire.queue(subscription.as_bytes());
+        wire.expect_messages();
         let is_touching = consumer.dialer.config.auto_touch;
         let timeout = facts.message_timeout().filter(|_| is_touching);
         let touches =

@@ -35,6 +35,29 @@ async fn only_ok_says_that_a_message_is_published() {
     assert!(matches!(published, Err(PublishError::Lost(_))), "{published:?}");
 }
 
+/// It would have been waited for and kept, up to 256 MB of it.
+#[tokio::test]
+async fn an_answer_without_end_is_none() {
+    let nsqd = Nsqd::start().await;
+    let (_producer, mut client) = connected(&nsqd, config()).await;
+    client.send(b"\x0f\0\0\0\0\0\0\0and so on").await;
+    client.closed().await;
+}
+
+/// The whole of it came up in logs and errors.
+#[tokio::test]
+async fn a_long_error_is_told_in_short() {
+    let nsqd = Nsqd::start().await;
+    let (producer, mut client) = connected(&nsqd, config()).await;
+    let answering = async {
+        client.expect(b"PUB t\n\0\0\0\x01x").await;
+        client.error(&format!("E_BAD_TOPIC {}", "x".repeat(500_000))).await;
+    };
+    let (published, ()) = tokio::join!(producer.publish("t", "x"), answering);
+    let error = published.expect_err("refused").to_string();
+    assert!(error.starts_with("E_BAD_TOPIC xxx") && error.len() <= 1024, "{}", error.len());
+}
+
 /// The answers of commands in one pipeline reach those who wait for them, also on other tasks;
 /// what follows an error was not done and is published again.
 #[tokio::test]
