@@ -20,6 +20,8 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 const CLOSE_WAIT: &[u8] = b"CLOSE_WAIT";
 /// More ids than this are looked through for those that were answered meanwhile.
 const TOUCH_IDS_MAX: usize = 4096;
+/// Nothing is touched more often, however short its time-out is.
+const TOUCH_PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// The state of a connection that has subscribed.
 #[derive(Debug)]
@@ -59,8 +61,8 @@ impl Connection {
         wire.expect_messages();
         let is_touching = consumer.dialer.config.auto_touch;
         let timeout = facts.message_timeout().filter(|_| is_touching);
-        let touches =
-            timeout.map(|timeout| Touches { every: timeout / 2, due: VecDeque::new(), count: 0 });
+        let every = timeout.map(|timeout| (timeout / 2).max(TOUCH_PAUSE_MIN));
+        let touches = every.map(|every| Touches { every, due: VecDeque::new(), count: 0 });
         Self { wire, outbox, batch: Vec::new(), touches, is_closing: false }
     }
 
@@ -91,8 +93,9 @@ impl Connection {
             let wanted = self.touches.as_ref().and_then(Touches::next);
             ready!(self.wire.poll_deadlines(context, wanted))?;
             self.touch();
-            if self.wire.poll_flush(context)?.is_pending() {
-                return Poll::Pending;
+            // If not everything can be written, that has a deadline as well.
+            match self.wire.poll_flush(context)? {
+                Poll::Ready(()) | Poll::Pending => {}
             }
         }
     }
@@ -151,7 +154,9 @@ impl Connection {
         while let Some((_, mut ids)) = touches.due.pop_front_if(|(at, _)| *at <= now) {
             touches.count -= ids.len();
             self.outbox.still_open(&mut ids);
-            for id in &ids {
+            // What nsqd does not read helps nobody.
+            let has_room = self.wire.output().len() <= OUTPUT_BYTES_MAX;
+            for id in ids.iter().filter(|_| has_room) {
                 self.wire.queue(b"TOUCH ");
                 self.wire.queue(&id.0);
                 self.wire.queue(b"\n");

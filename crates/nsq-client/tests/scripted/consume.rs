@@ -35,3 +35,30 @@ async fn nonsense_from_nsqd_is_no_failure_of_the_consumer() {
 async fn takes(client: &mut Client, bytes: &[u8]) -> bool {
     tokio::time::timeout(Duration::from_secs(2), client.send(bytes)).await.is_ok()
 }
+
+/// With something to touch again and again and an nsqd that read nothing, no timer was left.
+#[tokio::test]
+async fn touching_does_not_hide_that_nsqd_hangs() {
+    let nsqd = Nsqd::start().await;
+    let config = Config {
+        max_in_flight: 2500,
+        auto_touch: true,
+        write_timeout: Duration::from_millis(100),
+        ..config()
+    };
+    let mut consumer = nsq_client::Consumer::new("t", "c", config).expect("a consumer");
+    let addresses = [&nsqd.address];
+    let script = async {
+        let mut client = nsqd.accept().await;
+        client.expect(b"  V2IDENTIFY\n").await;
+        client.sized().await;
+        client.response(r#"{"max_rdy_count":2500,"msg_timeout":1}"#).await;
+        client.expect(b"SUB t c\nRDY 2500\n").await;
+        let all: Vec<_> = (0..2500).flat_map(|number| message(number, b"x")).collect();
+        client.send(&all).await;
+        client
+    };
+    let (connected, _client) = tokio::join!(consumer.connect_to_nsqds(&addresses), script);
+    connected.expect("it is there");
+    nsqd.accept().await;
+}
