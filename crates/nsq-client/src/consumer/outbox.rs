@@ -122,6 +122,10 @@ impl Outbox {
         (content.commands, content.touched) = (Vec::new(), HashSet::new());
     }
 
+    pub(crate) fn is_gone(&self) -> bool {
+        self.content.lock().is_gone
+    }
+
     /// Messages came; these of them are to be touched.
     pub(crate) fn delivered(&self, count: usize, touched: &[MessageId]) {
         let mut content = self.content.lock();

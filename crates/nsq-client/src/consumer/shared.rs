@@ -239,6 +239,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.outbox.gone();
         let shared = &self.outbox.consumer;
+        shared.inbox.keep_newest_orphans(shared.dialer.config.max_in_flight.max(1) as usize);
         let mut control = shared.control.lock();
         control.connections.remove(&self.outbox.id);
         let changes = control.flow.lost(self.outbox.id, Instant::now());

@@ -31,6 +31,34 @@ async fn nonsense_from_nsqd_is_no_failure_of_the_consumer() {
     again.expect(b"SUB t c\nRDY 10\n").await;
 }
 
+/// With every new connection more messages waited in the consumer, without an end.
+#[tokio::test]
+async fn what_lost_connections_left_behind_is_bounded() {
+    let nsqd = Nsqd::start().await;
+    let (mut consumer, mut client) = nsqd.consumer(config()).await;
+    let handle = consumer.handle();
+    for round in 0..6 {
+        client.expect(b"RDY 10\n").await;
+        for number in 0..10 {
+            client.send(&message(round * 10 + number, b"x")).await;
+        }
+        until("all ten", || handle.in_flight() == 10).await;
+        drop(client);
+        client = nsqd.identified().await;
+        client.expect(b"SUB t c\n").await;
+    }
+    handle.stop();
+    client.expect(b"RDY 10\nCLS\n").await;
+    client.response("CLOSE_WAIT").await;
+    let mut ids = Vec::new();
+    while let Some(message) = soon("the end", consumer.next()).await {
+        ids.push(message.id().to_string());
+        message.finish();
+    }
+    let newest: Vec<_> = (50..60).map(|number| format!("{number:016x}")).collect();
+    assert_eq!(ids, newest);
+}
+
 /// Whether it takes all of this.
 async fn takes(client: &mut Client, bytes: &[u8]) -> bool {
     tokio::time::timeout(Duration::from_secs(2), client.send(bytes)).await.is_ok()
