@@ -85,6 +85,11 @@ impl Connection {
             if self.is_closing && taken.in_flight == 0 && is_flushed {
                 return Poll::Ready(Ok(()));
             }
+            // An answer wakes this again. Without one, nobody answers heartbeats either, and nsqd
+            // gives the connection up, as with go-nsq.
+            if taken.is_flooded {
+                break;
+            }
             let Poll::Ready(filled) = self.wire.poll_fill(context) else { break };
             filled?;
             self.receive()?;
@@ -102,7 +107,7 @@ impl Connection {
 
     fn take(&mut self) -> Taken {
         if self.wire.output().len() > OUTPUT_BYTES_MAX {
-            return Taken { in_flight: usize::MAX, must_close: false };
+            return Taken { in_flight: usize::MAX, ..Taken::default() };
         }
         let taken = self.outbox.take(self.wire.output());
         if taken.must_close {

@@ -64,6 +64,26 @@ async fn takes(client: &mut Client, bytes: &[u8]) -> bool {
     tokio::time::timeout(Duration::from_secs(2), client.send(bytes)).await.is_ok()
 }
 
+/// The consumer took whatever came, also far more than it had asked for: nsqd sends again what
+/// was not answered in time.
+#[tokio::test]
+async fn an_nsqd_that_sends_more_than_it_may_has_to_wait() {
+    let nsqd = Nsqd::start().await;
+    let (mut consumer, mut client) = nsqd.consumer(config()).await;
+    client.expect(b"RDY 10\n").await;
+    let handle = consumer.handle();
+    let large: Vec<_> = (0..64).flat_map(|number| message(number, &[b'x'; 16 << 10])).collect();
+    let mut count = 0;
+    while takes(&mut client, &large).await {
+        count += 64;
+        assert!(count < 10_000, "no end of it: {} are here", handle.in_flight());
+    }
+    // It goes on when there is room.
+    for _ in 0..count {
+        soon("a message", consumer.next()).await.expect("a message").finish();
+    }
+}
+
 /// With something to touch again and again and an nsqd that read nothing, no timer was left.
 #[tokio::test]
 async fn touching_does_not_hide_that_nsqd_hangs() {
