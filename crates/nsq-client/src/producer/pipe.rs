@@ -171,7 +171,7 @@ impl Pipe {
                 if self.rules.retries && self.has_siblings =>
             {
                 self.rests_until = Some(Instant::now() + REST);
-                self.queue.put_back(std::iter::once(batch));
+                self.queue.give_back(&self.bell, std::iter::once(batch));
             }
             _ => self.queue.answer(&batch, Err(PublishError::Refused(text))),
         }

@@ -176,6 +176,8 @@ impl Queue {
             }
             return None;
         };
+        // It has something to do: the next is for those that have nothing.
+        content.idle.retain(|idle| !Arc::ptr_eq(idle, bell));
         let number = content.first;
         content.first += 1;
         if content.open.get(&batch.topic) == Some(&number) {
@@ -195,6 +197,16 @@ impl Queue {
             content.batches.push_front(batch);
         }
         content.ring_one();
+    }
+
+    /// The same from one that takes nothing for a while: the bell of another is to ring for them.
+    pub(crate) fn give_back(
+        &self,
+        bell: &Arc<Bell>,
+        batches: impl DoubleEndedIterator<Item = Batch>,
+    ) {
+        self.leave(bell);
+        self.put_back(batches);
     }
 
     /// A batch has its outcome.
@@ -324,4 +336,65 @@ impl Content {
 
 fn parse(topic: &str) -> Result<TopicName, PublishError> {
     TopicName::parse(topic.as_bytes()).map_err(|_| PublishError::TopicName(topic.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(8);
+
+    fn queue(max_outstanding: u32) -> Queue {
+        let publish_timeout = TIMEOUT;
+        Queue::new(&Config { max_outstanding, publish_timeout, ..Config::default() })
+    }
+
+    /// What comes of it without waiting.
+    fn now<T>(future: impl Future<Output = T>) -> Poll<T> {
+        pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn publish(queue: &Queue, topic: &str) -> Receipt {
+        match now(queue.publish(topic, b"x")) {
+            Poll::Ready(Ok(receipt)) => receipt,
+            other => panic!("not taken in: {other:?}"),
+        }
+    }
+
+    fn is_rung(bell: &Bell) -> bool {
+        bell.is_rung.load(Ordering::Acquire)
+    }
+
+    /// It rang for the one who had just failed, who slept on; the other was never asked.
+    #[test]
+    fn what_one_gives_back_another_is_woken_for() {
+        let queue = queue(10);
+        let (first, second) = (Arc::<Bell>::default(), Arc::<Bell>::default());
+        assert!(queue.take(&first).is_none());
+        let _receipt = publish(&queue, "t");
+        let batch = queue.take(&first).expect("a batch");
+        // It could publish more, and so could the other.
+        assert!(queue.take(&first).is_none());
+        assert!(queue.take(&second).is_none());
+        first.is_rung.store(false, Ordering::Release);
+        queue.give_back(&first, std::iter::once(batch));
+        assert!(is_rung(&second) && !is_rung(&first));
+    }
+
+    /// Busy with what it took unasked, it could not hear the bell for the next.
+    #[test]
+    fn who_took_a_batch_unasked_waits_for_none() {
+        let queue = queue(10);
+        let (first, second) = (Arc::<Bell>::default(), Arc::<Bell>::default());
+        assert!(queue.take(&second).is_none() && queue.take(&first).is_none());
+        let _receipt = publish(&queue, "a");
+        assert!(is_rung(&second));
+        assert!(queue.take(&first).is_some() && queue.take(&second).is_none());
+        second.is_rung.store(false, Ordering::Release);
+        let _receipt = publish(&queue, "b");
+        assert!(is_rung(&second) && !is_rung(&first));
+    }
 }
