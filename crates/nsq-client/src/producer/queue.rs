@@ -15,6 +15,10 @@ use super::batch::Batch;
 use super::ticket::Receipt;
 use crate::{Config, PublishError};
 
+/// How often the queue is looked at within one `publish_timeout`. A message joins no batch that has
+/// waited longer than two of these times.
+const LOOKS: u32 = 8;
+
 /// Batches in the order of publishing. Publishers add to the newest batch of their topic as long as
 /// no connection has taken it: so batches grow by themselves while connections are busy, and nobody
 /// waits while one is idle.
@@ -264,11 +268,11 @@ impl Queue {
             expired.extend(content.batches.pop_front());
             content.first += 1;
         }
-        let first = content.first;
-        content.open.retain(|_, number| *number >= first);
-        let next = content.batches.front().map(|batch| batch.deadline);
+        content.close_old(now + (self.publish_timeout - self.publish_timeout / LOOKS));
         // What is under way has a deadline, too, and may come back.
-        let next = next.or((content.outstanding > 0).then(|| now + self.publish_timeout));
+        let soon = (content.outstanding > 0).then(|| now + self.publish_timeout / LOOKS);
+        let next = content.batches.front().map(|batch| batch.deadline);
+        let next = [soon, next].into_iter().flatten().min();
         content.is_watched = next.is_some();
         let error = content.last_error.clone().unwrap_or_else(|| "no nsqd is known".into());
         drop(content);
@@ -319,6 +323,17 @@ impl Content {
         let number = *self.open.get(topic)?;
         let index = usize::try_from(number - self.first).ok()?;
         self.batches.get_mut(index).filter(|batch| batch.has_room(length))
+    }
+
+    /// Nobody joins a batch any more whose deadline is earlier than this, or that is gone: whoever
+    /// did would have less time than others.
+    fn close_old(&mut self, deadline: Instant) {
+        let Self { open, batches, first, .. } = self;
+        open.retain(|_, number| {
+            let index = usize::try_from(*number - *first).ok();
+            let batch = index.and_then(|index| batches.get(index));
+            batch.is_some_and(|batch| batch.deadline > deadline)
+        });
     }
 
     fn ring_one(&mut self) {
@@ -396,5 +411,33 @@ mod tests {
         second.is_rung.store(false, Ordering::Release);
         let _receipt = publish(&queue, "b");
         assert!(is_rung(&second) && !is_rung(&first));
+    }
+    /// Whoever joined an old batch failed with it, at once.
+    #[test]
+    fn a_message_joins_no_batch_that_is_old() {
+        let (queue, start) = (queue(10), Instant::now());
+        let _receipts = [publish(&queue, "t"), publish(&queue, "t")];
+        let mut time = start;
+        while time < start + TIMEOUT / 2 {
+            time = queue.expire(time).expect("something waits");
+        }
+        let _late = publish(&queue, "t");
+        let bell = Arc::default();
+        let counts = [queue.take(&bell), queue.take(&bell)].map(|it| it.map(|it| it.count()));
+        assert_eq!(counts, [Some(2), Some(1)]);
+    }
+
+    /// Nobody looked before another `publish_timeout` was over.
+    #[test]
+    fn what_comes_back_late_fails_soon() {
+        let (queue, start) = (queue(10), Instant::now());
+        let _receipt = publish(&queue, "t");
+        let bell = Arc::default();
+        let batch = queue.take(&bell);
+        let at = start + TIMEOUT - TIMEOUT / 8;
+        assert!(queue.expire(at).is_some_and(|next| next <= start + TIMEOUT + TIMEOUT / 8));
+        queue.put_back(batch.into_iter());
+        queue.expire(start + TIMEOUT + TIMEOUT / 8);
+        assert_eq!(now(queue.settled()), Poll::Ready(()));
     }
 }
