@@ -146,7 +146,7 @@ impl Pipe {
                     let sent = self.under_way.pop_front().ok_or_else(|| nonsense("OK to what?"))?;
                     self.queue.answer(&sent.batch, Ok(()));
                 }
-                Received::Error(text) => self.on_error(&text),
+                Received::Error(text) => self.on_error(&text)?,
                 Received::Response(_) => return Err(nonsense("an answer other than OK")),
                 // Nobody subscribed.
                 Received::Message(_) => return Err(nonsense("a message")),
@@ -155,12 +155,15 @@ impl Pipe {
         Ok(())
     }
 
-    fn on_error(&mut self, text: &Bytes) {
-        self.is_refused = true;
+    fn on_error(&mut self, text: &Bytes) -> io::Result<()> {
         let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
         let text: Arc<str> = String::from_utf8_lossy(text).into();
         self.queue.note_error(&text);
-        let Some(Sent { batch, .. }) = self.under_way.pop_front() else { return };
+        let Some(Sent { batch, .. }) = self.under_way.pop_front() else {
+            self.is_refused = false;
+            return Err(nonsense(&text));
+        };
+        self.is_refused = true;
         match code {
             // One of its messages, or all together, are too large.
             b"E_BAD_MESSAGE" | b"E_BAD_BODY" if batch.can_be_split() => {
@@ -175,6 +178,7 @@ impl Pipe {
             }
             _ => self.queue.answer(&batch, Err(PublishError::Refused(text))),
         }
+        Ok(())
     }
 }
 

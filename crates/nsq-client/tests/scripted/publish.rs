@@ -126,3 +126,21 @@ async fn what_is_under_way_outlives_its_producer() {
     assert_eq!(soon("the answer", receipt).await, Ok(()));
     again.closed().await;
 }
+
+/// It counted as well, was tried again ten times a second, and publishing waited for it.
+#[tokio::test]
+async fn an_nsqd_that_only_complains_is_not_well() {
+    let nsqd = Nsqd::start().await;
+    let lookupd_poll_interval = std::time::Duration::from_secs(60);
+    let config = Config { publish_retry: false, lookupd_poll_interval, ..config() };
+    let (producer, mut client) = connected(&nsqd, config).await;
+    client.error("E_INVALID go away").await;
+    client.closed().await;
+    let error = loop {
+        match producer.publish("t", "x").await.expect_err("nobody answers") {
+            PublishError::Lost(_) => {}
+            error => break error.to_string(),
+        }
+    };
+    assert_eq!(error, "nsqd said what it should not: E_INVALID go away");
+}
