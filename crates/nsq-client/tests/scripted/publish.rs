@@ -144,3 +144,27 @@ async fn an_nsqd_that_only_complains_is_not_well() {
     };
     assert_eq!(error, "nsqd said what it should not: E_INVALID go away");
 }
+
+/// There were two connections, and the loss of one was taken for that of both.
+#[tokio::test]
+async fn an_nsqd_that_a_producer_is_given_twice_is_one() {
+    let nsqd = Nsqd::start().await;
+    let config = Config { publish_retry: false, ..config() };
+    let addresses = [&nsqd.address, &nsqd.address];
+    let producer = Producer::new(&addresses, config).expect("a producer");
+    let (connected, mut client) = tokio::join!(producer.connect(), nsqd.identified());
+    connected.expect("it is there");
+    drop(nsqd);
+    let answering = async {
+        for _ in 0..200 {
+            client.expect(b"PUB t\n\0\0\0\x01x").await;
+            client.response("OK").await;
+        }
+    };
+    let publishing = async {
+        for _ in 0..200 {
+            assert_eq!(producer.publish("t", "x").await, Ok(()));
+        }
+    };
+    tokio::join!(answering, publishing);
+}
