@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use nsq_proto::{ChannelName, TopicName};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::dialer::{Dialer, Reason};
 use crate::lookupd::{Lookupd, Question};
@@ -194,7 +194,8 @@ impl Consumer {
             tasks.spawn(handle_all(Arc::clone(&self.shared), Arc::clone(&handler)));
         }
         while let Some(ended) = tasks.join_next().await {
-            let Err(error) = ended else { continue };
+            // Whoever was cancelled has lost its runtime: another would fare no better.
+            let Some(error) = ended.err().filter(JoinError::is_panic) else { continue };
             log::error!("{} a handler panicked: {error}", self.shared.label());
             tasks.spawn(handle_all(Arc::clone(&self.shared), Arc::clone(&handler)));
         }

@@ -1,10 +1,46 @@
 //! What is asked of those that were stopped.
 
+use std::convert::Infallible;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use nsq_client::{Config, Consumer, Producer, PublishError};
+use nsq_client::{Config, Consumer, Handler, Message, Producer, PublishError};
 
-use crate::nsqd::{Nsqd, config, soon};
+use crate::nsqd::{Nsqd, config, message, soon};
+
+/// Tells that it has begun, and never ends.
+struct Stuck(mpsc::Sender<()>);
+
+impl Handler for Stuck {
+    type Error = Infallible;
+
+    async fn handle(&self, _: &Message) -> Result<(), Infallible> {
+        self.0.send(()).expect("the test waits");
+        std::future::pending().await
+    }
+}
+
+/// It began the tasks of a runtime that was no more again and again, as fast as it could.
+#[test]
+fn handling_ends_with_its_runtime() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (consumer, _client) = runtime.block_on(async {
+        let nsqd = Nsqd::start().await;
+        let (consumer, mut client) = nsqd.consumer(config()).await;
+        client.send(&message(1, b"x")).await;
+        (consumer, client)
+    });
+    let ((begun, begins), (ended, ends)) = (mpsc::channel(), mpsc::channel());
+    let outside = runtime.handle().clone();
+    std::thread::spawn(move || {
+        outside.block_on(consumer.run(Stuck(begun), 2));
+        ended.send(()).expect("the test waits");
+    });
+    let patience = Duration::from_secs(20);
+    begins.recv_timeout(patience).expect("the message");
+    runtime.shutdown_background();
+    ends.recv_timeout(patience).expect("the end");
+}
 
 /// It was connected and said that all was well.
 #[tokio::test]
