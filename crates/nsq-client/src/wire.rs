@@ -15,8 +15,8 @@ use crate::Config;
 
 /// The largest frame that is taken from a daemon that has no messages for us.
 const ANSWER_BYTES_MAX: u32 = 1 << 20;
-/// The largest frame that is taken of those that bring messages. nsqd's `--max-msg-size` is 1 MiB unless set otherwise. What is
-/// allocated grows with what came, not with what was announced.
+/// The largest frame that is taken of those that bring messages. nsqd's `--max-msg-size` is 1 MiB
+/// unless set otherwise. What is allocated grows with what came, not with what was announced.
 const FRAME_BYTES_MAX: u32 = 256 << 20;
 /// What is kept of an error, for logs and people.
 const ERROR_BYTES_MAX: usize = 1 << 10;

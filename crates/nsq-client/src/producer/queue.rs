@@ -470,10 +470,10 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
             5 => (0..3_usize).prop_map(Step::Publish),
-            1 => (0..3_usize, 1..9_usize).prop_map(|(topic, count)| Step::PublishWhole(topic, count)),
+            1 => (0..3_usize, 1..9_usize).prop_map(|(it, count)| Step::PublishWhole(it, count)),
             4 => (0..3_usize).prop_map(Step::Take),
             2 => (0..9_usize, any::<bool>()).prop_map(|(which, ok)| Step::Answer(which, ok)),
-            2 => (0..9_usize, any::<bool>()).prop_map(|(which, splits)| Step::PutBack(which, splits)),
+            2 => (0..9_usize, any::<bool>()).prop_map(|(which, split)| Step::PutBack(which, split)),
             1 => Just(Step::Unreachable),
             1 => (0..20_u32).prop_map(Step::Expire),
         ]
@@ -496,7 +496,8 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Publish(topic) => {
-                        if let Poll::Ready(Ok(it)) = now(queue.publish(["a", "b", "c"][topic], b"x")) {
+                        let publishing = queue.publish(["a", "b", "c"][topic], b"x");
+                        if let Poll::Ready(Ok(it)) = now(publishing) {
                             messages += 1;
                             receipts.push(it);
                         }
@@ -545,7 +546,8 @@ mod tests {
             }
             prop_assert!(outcomes <= messages);
             queue.close();
-            prop_assert_eq!(now(queue.publish("a", b"x")).map_ok(|_| ()), Poll::Ready(Err(PublishError::Stopped)));
+            let closed = Poll::Ready(Err(PublishError::Stopped));
+            prop_assert_eq!(now(queue.publish("a", b"x")).map_ok(|_| ()), closed);
             queue.put_back(under_way.into_iter());
             queue.abandon();
             prop_assert_eq!(now(queue.settled()), Poll::Ready(()));
