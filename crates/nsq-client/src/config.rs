@@ -22,10 +22,10 @@ pub use by_name::InvalidOption;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How long connecting may take, looking up the name included. 1 s.
+    /// How long connecting may take, looking up the name included. 1 ms to 24 h; 1 s.
     pub dial_timeout: Duration,
-    /// The same for what follows until the connection can be used: IDENTIFY, TLS, AUTH. 15 s.
-    /// *Here only*; go-nsq waits for `read_timeout` each time.
+    /// The same for what follows until the connection can be used: IDENTIFY, TLS, AUTH. 1 ms
+    /// to 24 h; 15 s. *Here only*; go-nsq waits for `read_timeout` each time.
     pub handshake_timeout: Duration,
     /// A connection on which nothing came for so long is given up. 100 ms to 5 min; 60 s.
     pub read_timeout: Duration,
@@ -39,7 +39,7 @@ pub struct Config {
     /// By which share of itself that interval varies, so that many clients do not ask at once.
     /// 0 to 1; 0.3.
     pub lookupd_poll_jitter: f64,
-    /// How long nsqlookupd may take to answer. 1 min.
+    /// How long nsqlookupd may take to answer. 1 ms to 24 h; 1 min.
     pub lookupd_poll_timeout: Duration,
     /// Let an nsqlookupd that can (see `docs/discovery.md`) answer when there is news, instead of
     /// asking it in intervals. Others are asked in intervals whatever this says. True.
@@ -101,8 +101,8 @@ pub struct Config {
     /// Send the secret to nsqlookupd, too. True. go-nsq's `skip_lookupd_authorization` means the
     /// same in spite of its name and is taken for it.
     pub lookupd_authorization: bool,
-    /// How long a publish may take until it fails, over all nsqd and attempts. 10 s.
-    /// *Here only*; go-nsq waits for ever.
+    /// How long a publish may take until it fails, over all nsqd and attempts. 1 ms to 24 h;
+    /// 10 s. *Here only*; go-nsq waits for ever.
     pub publish_timeout: Duration,
     /// Publish again, perhaps to another nsqd, what was lost with a connection before its answer
     /// came. It may then be there twice. True. *Here only.*
@@ -110,8 +110,8 @@ pub struct Config {
     /// How many messages a producer takes before publishing has to wait. 1 to 1 million; 10,000.
     /// *Here only.*
     pub max_outstanding: u32,
-    /// How long stopping waits for messages that are not answered yet. 30 s. *Here only*; go-nsq
-    /// has the same as a constant.
+    /// How long stopping waits for messages that are not answered yet. 0 to 24 h; 30 s.
+    /// *Here only*; go-nsq has the same as a constant.
     pub stop_timeout: Duration,
     /// How many nsqd nodes of discovery one producer or consumer connects to at most. 1 to
     /// 10,000; 500. *Here only.*

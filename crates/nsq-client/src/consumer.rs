@@ -18,9 +18,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use nsq_proto::{ChannelName, TopicName};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, Reason};
 use crate::lookupd::{Lookupd, Question};
 use crate::{Config, ConnectError, Handler, Message, SetupError};
 
@@ -74,6 +74,9 @@ pub struct ConsumerHandle {
     shared: Arc<Shared>,
 }
 
+/// The consumer takes no requests any more.
+struct Stopped;
+
 impl Consumer {
     /// A consumer that is not connected yet. A channel or topic that does not exist is created by
     /// nsqd.
@@ -94,17 +97,25 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// When one of them cannot be used now; those in front of it are connected.
+    /// When one of them cannot be used now, those in front of it being connected, or the consumer
+    /// was stopped.
     pub async fn connect_to_nsqds(
         &mut self,
         addresses: &[impl AsRef<str>],
     ) -> Result<(), ConnectError> {
         for address in addresses {
             let address = address.as_ref();
-            log::info!("{} ({address}) connecting to nsqd", self.shared.label());
-            let (wire, facts) = self.shared.dialer.connect(address).await?;
-            let (address, wire) = (address.to_owned(), Box::new(wire));
-            self.request(Request::Adopt { address, wire, facts }).await;
+            let stopped = || ConnectError { address: address.to_owned(), reason: Reason::Stopped };
+            let mut life = self.shared.life.subscribe();
+            let connected = tokio::select! {
+                biased;
+                _ = life.wait_for(|life| *life != Life::Running) => return Err(stopped()),
+                connected = self.shared.connect(address) => connected,
+            };
+            let (wire, facts) = connected?;
+            let wire = Box::new(wire);
+            let adopt = Request::Adopt { address: address.to_owned(), wire, facts };
+            self.request(adopt).await.map_err(|Stopped| stopped())?;
         }
         Ok(())
     }
@@ -115,7 +126,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// When an address is none, or TLS for it cannot be set up.
+    /// When an address is none, TLS for it cannot be set up, or the consumer was stopped.
     pub async fn connect_to_lookupds(
         &mut self,
         addresses: &[impl AsRef<str>],
@@ -128,17 +139,19 @@ impl Consumer {
             lookupds.push(Lookupd::new(label, address.as_ref(), question, config, tls)?);
         }
         for lookupd in lookupds {
-            self.request(Request::Watch(Box::new(lookupd))).await;
+            let asked = self.request(Request::Watch(Box::new(lookupd))).await;
+            asked.map_err(|Stopped| SetupError::Stopped)?;
         }
         Ok(())
     }
 
-    async fn request(&mut self, request: Request) {
+    async fn request(&mut self, request: Request) -> Result<(), Stopped> {
         let shared = &self.shared;
-        let requests = self.requests.get_or_insert_with(|| Supervisor::spawn(Arc::clone(shared)));
-        if requests.send(request).await.is_err() {
-            log::warn!("{} consumer stopped", shared.label());
+        if *shared.life.borrow() != Life::Running {
+            return Err(Stopped);
         }
+        let requests = self.requests.get_or_insert_with(|| Supervisor::spawn(Arc::clone(shared)));
+        requests.send(request).await.map_err(|_| Stopped)
     }
 
     /// The next message. None when the consumer was stopped and nothing is left, or was never
@@ -181,7 +194,8 @@ impl Consumer {
             tasks.spawn(handle_all(Arc::clone(&self.shared), Arc::clone(&handler)));
         }
         while let Some(ended) = tasks.join_next().await {
-            let Err(error) = ended else { continue };
+            // Whoever was cancelled has lost its runtime: another would fare no better.
+            let Some(error) = ended.err().filter(JoinError::is_panic) else { continue };
             log::error!("{} a handler panicked: {error}", self.shared.label());
             tasks.spawn(handle_all(Arc::clone(&self.shared), Arc::clone(&handler)));
         }

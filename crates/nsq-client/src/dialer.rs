@@ -58,7 +58,8 @@ struct Identify<'a> {
 impl Facts {
     /// The largest RDY that the daemon takes.
     pub(crate) fn max_ready(&self) -> u32 {
-        self.max_rdy_count.map_or(MAX_READY, |count| u32::try_from(count).unwrap_or(0))
+        let within = |count: i64| u32::try_from(count.max(0)).unwrap_or(u32::MAX);
+        self.max_rdy_count.map_or(MAX_READY, within)
     }
 
     /// After how long the daemon takes an unanswered message back.
@@ -141,6 +142,10 @@ impl Dialer {
         let Some(tls) = &self.tls else {
             return Err(Reason::Refused("there is no TLS to speak".to_owned()));
         };
+        // It would be read later as if it had come through TLS.
+        if wire.has_input() {
+            return Err(Reason::Refused("something came ahead of TLS".to_owned()));
+        }
         let host = match Address::parse(address) {
             Address::Tcp(address) => {
                 address.rsplit_once(':').map_or(address.clone(), |(host, _)| host.to_owned())
@@ -194,6 +199,9 @@ pub(crate) enum Reason {
     /// The daemon said no.
     #[error("{0}")]
     Refused(String),
+    /// Who wants to connect was stopped.
+    #[error("consumer stopped")]
+    Stopped,
 }
 
 async fn response(wire: &mut Wire, failed: &str) -> Result<Bytes, Reason> {
@@ -222,6 +230,30 @@ pub(crate) fn system_text(error: &io::Error) -> String {
         _ => {
             let text = error.to_string();
             text.split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(json: &str) -> Facts {
+        serde_json::from_str(json).expect("JSON")
+    }
+
+    /// A daemon that takes more than 2^32 was never told to send anything.
+    #[test]
+    fn however_large_max_rdy_count_is_it_is_taken() {
+        for (json, expected) in [
+            ("{}", MAX_READY),
+            (r#"{"max_rdy_count":2500}"#, 2500),
+            (r#"{"max_rdy_count":4294967296}"#, u32::MAX),
+            (r#"{"max_rdy_count":9223372036854775807}"#, u32::MAX),
+            (r#"{"max_rdy_count":0}"#, 0),
+            (r#"{"max_rdy_count":-1}"#, 0),
+        ] {
+            assert_eq!(facts(json).max_ready(), expected, "{json}");
         }
     }
 }

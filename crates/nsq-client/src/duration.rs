@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// 292 years.
+const MILLISECONDS_MAX: i64 = i64::MAX / 1_000_000;
+
 /// Reads Go's duration text (`250ms`, `1h30m`, `-1s`) or a plain integer, which means
 /// milliseconds. In nanoseconds.
 pub(crate) fn parse_ns(text: &str) -> Option<i64> {
@@ -41,9 +44,10 @@ fn unit_ns(unit: &str) -> Option<f64> {
     })
 }
 
-/// Whole milliseconds, as the protocol has them.
+/// Whole milliseconds, as the protocol has them. Never more than a daemon can turn into
+/// nanoseconds: Go's does not notice when it cannot, and takes something else.
 pub(crate) fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(duration.as_millis()).map_or(MILLISECONDS_MAX, |ms| ms.min(MILLISECONDS_MAX))
 }
 
 #[cfg(test)]

@@ -68,6 +68,11 @@ impl Message {
         self.is_answered.load(Ordering::Relaxed)
     }
 
+    /// Whether its connection is gone, and nsqd has taken it back.
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.outbox.is_gone()
+    }
+
     /// It is done (FIN): nsqd may forget it for this channel.
     pub fn finish(&self) {
         self.answer(Answer::Finish);

@@ -6,6 +6,7 @@ mod queue;
 mod supervisor;
 mod ticket;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -59,7 +60,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct Targets {
-    addresses: Vec<String>,
+    /// One given twice is one.
+    addresses: BTreeSet<String>,
     lookupds: Vec<Lookupd>,
 }
 
@@ -73,7 +75,7 @@ impl Producer {
         if addresses.is_empty() {
             return Err(SetupError::NoAddress);
         }
-        let addresses = addresses.iter().map(|address| address.as_ref().to_owned()).collect();
+        let addresses: BTreeSet<_> = addresses.iter().map(|it| it.as_ref().to_owned()).collect();
         let dialer = Dialer::new(config)?;
         Ok(Self::with(dialer, next_instance(), Targets { addresses, lookupds: Vec::new() }))
     }
@@ -98,7 +100,7 @@ impl Producer {
             let (label, address, tls) = (format!("{instance:3}"), address.as_ref(), tls.as_ref());
             lookupds.push(Lookupd::new(label, address, Question::Nodes, config, tls)?);
         }
-        Ok(Self::with(dialer, instance, Targets { addresses: Vec::new(), lookupds }))
+        Ok(Self::with(dialer, instance, Targets { addresses: BTreeSet::new(), lookupds }))
     }
 
     fn with(dialer: Dialer, instance: u32, targets: Targets) -> Self {
@@ -112,13 +114,19 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// When every one has failed, or none is known within `publish_timeout`.
+    /// When every one has failed, none is known within `publish_timeout`, or it was closed.
     pub async fn connect(&self) -> Result<(), PublishError> {
         self.start();
         let mut reach = self.inner.shared.reach.subscribe();
         let patience = self.inner.shared.dialer.config.publish_timeout;
         let settled = reach.wait_for(|reach| *reach != Reach::Unknown);
-        match tokio::time::timeout(patience, settled).await {
+        let mut life = self.inner.shared.life.subscribe();
+        let settled = tokio::select! {
+            biased;
+            _ = life.wait_for(|life| *life != Life::Running) => return Err(PublishError::Stopped),
+            settled = tokio::time::timeout(patience, settled) => settled,
+        };
+        match settled {
             Ok(Ok(reach)) => match &*reach {
                 Reach::None(error) => Err(PublishError::NotConnected(Arc::clone(error))),
                 Reach::Some | Reach::Unknown => Ok(()),

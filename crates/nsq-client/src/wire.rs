@@ -13,14 +13,20 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Config;
 
-/// The largest frame that is taken. nsqd's `--max-msg-size` is 1 MiB unless set otherwise. What is
-/// allocated grows with what came, not with what was announced.
+/// The largest frame that is taken from a daemon that has no messages for us.
+const ANSWER_BYTES_MAX: u32 = 1 << 20;
+/// The largest frame that is taken of those that bring messages. nsqd's `--max-msg-size` is 1 MiB
+/// unless set otherwise. What is allocated grows with what came, not with what was announced.
 const FRAME_BYTES_MAX: u32 = 256 << 20;
+/// What is kept of an error, for logs and people.
+const ERROR_BYTES_MAX: usize = 1 << 10;
 /// Room for reading, when there is less than `READ_BYTES_MIN`.
 const READ_BYTES: usize = 64 << 10;
 const READ_BYTES_MIN: usize = 8 << 10;
 /// A buffer for commands that is larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
+/// With more than this to be written, heartbeats get no answer.
+const NOP_BYTES_MAX: usize = 256 << 10;
 const HEARTBEAT: &[u8] = b"_heartbeat_";
 /// Bytes of a message's frame in front of its body.
 const MESSAGE_HEADER_LENGTH: usize = nsq_proto::frame::MESSAGE_HEADER_LENGTH;
@@ -63,7 +69,7 @@ impl Wire {
         let now = Instant::now();
         Self {
             stream,
-            decoder: FrameDecoder::new(FRAME_BYTES_MAX),
+            decoder: FrameDecoder::new(ANSWER_BYTES_MAX),
             input: BytesMut::new(),
             output: Vec::new(),
             written: 0,
@@ -75,9 +81,19 @@ impl Wire {
         }
     }
 
+    /// Messages come from here on.
+    pub(crate) fn expect_messages(&mut self) {
+        self.decoder = FrameDecoder::new(FRAME_BYTES_MAX);
+    }
+
     /// The stream, for what happens before frames are read.
     pub(crate) fn stream(&mut self) -> &mut Stream {
         &mut self.stream
+    }
+
+    /// Whether something came that was not read as a frame yet.
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.is_empty()
     }
 
     /// Compresses from here on; what came ahead is compressed already.
@@ -166,11 +182,16 @@ impl Wire {
             let received = match frame {
                 Frame::Response(HEARTBEAT) => {
                     self.input.advance(used);
-                    self.output.extend_from_slice(b"NOP\n");
+                    // Who reads nothing needs no further answer.
+                    if self.output.len() < NOP_BYTES_MAX {
+                        self.output.extend_from_slice(b"NOP\n");
+                    }
                     continue;
                 }
                 Frame::Response(data) => Received::Response(owned(data)),
-                Frame::Error(data) => Received::Error(owned(data)),
+                Frame::Error(data) => {
+                    Received::Error(owned(data.get(..ERROR_BYTES_MAX).unwrap_or(data)))
+                }
                 Frame::Message(message) => {
                     let (timestamp_ns, attempts) = (message.timestamp_ns, message.attempts);
                     let id = message.id;
@@ -220,4 +241,37 @@ impl Wire {
 /// `OK` is by far the most frequent, and static.
 fn owned(data: &[u8]) -> Bytes {
     if data == b"OK" { Bytes::from_static(b"OK") } else { Bytes::copy_from_slice(data) }
+}
+
+#[cfg(test)]
+mod tests {
+    use nsq_net::{Address, Socket};
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Their answers were heaped up for somebody who read none.
+    #[tokio::test]
+    async fn heartbeats_without_end_take_no_memory() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let address = Address::parse(&address);
+        let connecting = Socket::connect(&address, Duration::from_secs(20));
+        let (socket, accepted) = tokio::join!(connecting, listener.accept());
+        let (mut peer, _) = accepted.expect("a client");
+        let sending = tokio::spawn(async move {
+            let beats = nsq_proto::frame::HEARTBEAT.repeat(1000);
+            for _ in 0..200 {
+                peer.write_all(&beats).await.expect("somebody reads");
+            }
+        });
+        let mut wire = Wire::new(Stream::new(socket.expect("a server")), &Config::default());
+        while poll_fn(|context| wire.poll_fill(context)).await.is_ok() {
+            assert!(wire.next_frame().expect("frames").is_none());
+        }
+        sending.await.expect("no panic");
+        assert!(wire.output().len() <= NOP_BYTES_MAX + 4, "{}", wire.output().len());
+        assert!(wire.output().starts_with(b"NOP\nNOP\n"));
+    }
 }

@@ -14,6 +14,8 @@ const NS: i64 = 1;
 const MS: i64 = 1_000_000 * NS;
 const SECOND: i64 = 1000 * MS;
 const MINUTE: i64 = 60 * SECOND;
+/// A deadline that is further away could not be added to what a clock shows.
+const LONGEST: i64 = 24 * 60 * MINUTE;
 
 /// Why an option cannot have a value, in go-nsq's words.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -155,6 +157,11 @@ impl Config {
             ("low_rdy_idle_timeout", self.low_rdy_idle_timeout, SECOND..=5 * MINUTE),
             ("low_rdy_timeout", self.low_rdy_timeout, SECOND..=5 * MINUTE),
             ("rdy_redistribute_interval", self.rdy_redistribute_interval, MS..=5 * SECOND),
+            ("dial_timeout", self.dial_timeout, MS..=LONGEST),
+            ("handshake_timeout", self.handshake_timeout, MS..=LONGEST),
+            ("lookupd_poll_timeout", self.lookupd_poll_timeout, MS..=LONGEST),
+            ("publish_timeout", self.publish_timeout, MS..=LONGEST),
+            ("stop_timeout", self.stop_timeout, 0..=LONGEST),
         ] {
             within(name, i64::try_from(value.as_nanos()).unwrap_or(i64::MAX), &range, |ns| {
                 go_text(Duration::from_nanos(ns.unsigned_abs()))
@@ -323,6 +330,31 @@ mod tests {
         {
             assert!(set(name, text).is_err(), "{name} {text}");
         }
+    }
+
+    /// A huge time-out was a panic in the middle of work, and none at all made the producer spin.
+    #[test]
+    fn time_outs_have_bounds() {
+        let error = |config: Config| config.check().map_err(|error| error.to_string());
+        let (longest, none) = (Duration::MAX, Duration::ZERO);
+        for config in [
+            Config { publish_timeout: longest, ..Config::default() },
+            Config { publish_timeout: none, ..Config::default() },
+            Config { stop_timeout: longest, ..Config::default() },
+            Config { dial_timeout: longest, ..Config::default() },
+            Config { dial_timeout: none, ..Config::default() },
+            Config { handshake_timeout: longest, ..Config::default() },
+            Config { lookupd_poll_timeout: longest, ..Config::default() },
+            Config { read_timeout: longest, ..Config::default() },
+            Config { lookupd_poll_jitter: f64::NAN, ..Config::default() },
+        ] {
+            assert!(error(config.clone()).is_err(), "{config:?}");
+        }
+        let config = Config { stop_timeout: none, ..Config::default() };
+        assert_eq!(error(config), Ok(()), "not to wait at all is something to want");
+        let day = Config { publish_timeout: Duration::from_secs(86_401), ..Config::default() };
+        let expected = "invalid publish_timeout ! 24h0m1s > 24h0m0s";
+        assert_eq!(error(day), Err(expected.to_owned()));
     }
 
     #[test]

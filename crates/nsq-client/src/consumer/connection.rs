@@ -20,6 +20,8 @@ const OUTPUT_BYTES_MAX: usize = 64 << 10;
 const CLOSE_WAIT: &[u8] = b"CLOSE_WAIT";
 /// More ids than this are looked through for those that were answered meanwhile.
 const TOUCH_IDS_MAX: usize = 4096;
+/// Nothing is touched more often, however short its time-out is.
+const TOUCH_PAUSE_MIN: Duration = Duration::from_millis(10);
 
 /// The state of a connection that has subscribed.
 #[derive(Debug)]
@@ -30,6 +32,16 @@ pub(super) struct Connection {
     touches: Option<Touches>,
     /// CLS was answered: no more messages come.
     is_closing: bool,
+}
+
+/// What came in front of nonsense was handed to nobody: that it goes back says nothing about the
+/// consumer.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for message in self.batch.drain(..) {
+            message.requeue_without_backoff(Duration::ZERO);
+        }
+    }
 }
 
 /// When which messages are touched.
@@ -46,10 +58,11 @@ impl Connection {
         let consumer = &outbox.consumer;
         let subscription = format!("SUB {} {}\n", consumer.topic, consumer.channel);
         wire.queue(subscription.as_bytes());
+        wire.expect_messages();
         let is_touching = consumer.dialer.config.auto_touch;
         let timeout = facts.message_timeout().filter(|_| is_touching);
-        let touches =
-            timeout.map(|timeout| Touches { every: timeout / 2, due: VecDeque::new(), count: 0 });
+        let every = timeout.map(|timeout| (timeout / 2).max(TOUCH_PAUSE_MIN));
+        let touches = every.map(|every| Touches { every, due: VecDeque::new(), count: 0 });
         Self { wire, outbox, batch: Vec::new(), touches, is_closing: false }
     }
 
@@ -72,6 +85,11 @@ impl Connection {
             if self.is_closing && taken.in_flight == 0 && is_flushed {
                 return Poll::Ready(Ok(()));
             }
+            // An answer wakes this again. Without one, nobody answers heartbeats either, and nsqd
+            // gives the connection up, as with go-nsq.
+            if taken.is_flooded {
+                break;
+            }
             let Poll::Ready(filled) = self.wire.poll_fill(context) else { break };
             filled?;
             self.receive()?;
@@ -80,15 +98,16 @@ impl Connection {
             let wanted = self.touches.as_ref().and_then(Touches::next);
             ready!(self.wire.poll_deadlines(context, wanted))?;
             self.touch();
-            if self.wire.poll_flush(context)?.is_pending() {
-                return Poll::Pending;
+            // If not everything can be written, that has a deadline as well.
+            match self.wire.poll_flush(context)? {
+                Poll::Ready(()) | Poll::Pending => {}
             }
         }
     }
 
     fn take(&mut self) -> Taken {
         if self.wire.output().len() > OUTPUT_BYTES_MAX {
-            return Taken { in_flight: usize::MAX, must_close: false };
+            return Taken { in_flight: usize::MAX, ..Taken::default() };
         }
         let taken = self.outbox.take(self.wire.output());
         if taken.must_close {
@@ -140,7 +159,9 @@ impl Connection {
         while let Some((_, mut ids)) = touches.due.pop_front_if(|(at, _)| *at <= now) {
             touches.count -= ids.len();
             self.outbox.still_open(&mut ids);
-            for id in &ids {
+            // What nsqd does not read helps nobody.
+            let has_room = self.wire.output().len() <= OUTPUT_BYTES_MAX;
+            for id in ids.iter().filter(|_| has_room) {
                 self.wire.queue(b"TOUCH ");
                 self.wire.queue(&id.0);
                 self.wire.queue(b"\n");

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use crate::Message;
 
-/// Filled by the connections. Bounded by the ready counts: nsqd sends no more than that.
+/// Filled by the connections. Bounded by what they may have in flight, and by `max_in_flight` for
+/// those that are gone. Lock order: this, then an outbox.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     content: Mutex<Content>,
@@ -38,6 +39,31 @@ impl Inbox {
     pub(crate) fn give_back(&self) {
         let messages = std::mem::take(&mut self.content.lock().messages);
         for message in messages {
+            message.requeue_without_backoff(Duration::ZERO);
+        }
+    }
+
+    /// A connection is gone. Its messages are handed out all the same, as nsqd may have died with
+    /// the only other copy; but of all messages whose connection is gone only the newest are kept,
+    /// so many. The others will come again.
+    pub(crate) fn keep_newest_orphans(&self, most: usize) {
+        let mut dropped = Vec::new();
+        let mut content = self.content.lock();
+        let count = content.messages.iter().filter(|message| message.is_orphan()).count();
+        let mut excess = count.saturating_sub(most);
+        if excess == 0 {
+            return;
+        }
+        for message in std::mem::take(&mut content.messages) {
+            if excess > 0 && message.is_orphan() {
+                excess -= 1;
+                dropped.push(message);
+            } else {
+                content.messages.push_back(message);
+            }
+        }
+        drop(content);
+        for message in dropped {
             message.requeue_without_backoff(Duration::ZERO);
         }
     }

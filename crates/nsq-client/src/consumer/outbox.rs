@@ -12,9 +12,13 @@ use parking_lot::Mutex;
 use super::backoff::Verdict;
 use super::flow::ConnectionId;
 use super::shared::Shared;
+use crate::duration::milliseconds;
 
 /// TOUCH of a message may be said any number of times: beyond this many bytes it is left out.
 const TOUCHABLE_BYTES: usize = 1 << 20;
+/// nsqd sends again what was not answered in time, and so may send more than it was asked for. With
+/// the ready count and as much again unanswered it has to wait, or with this many more.
+const FLOOD_MIN: usize = 64;
 
 /// One connection as its messages know it.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ struct Content {
     commands: Vec<u8>,
     /// The ready count to be told, if it has changed.
     ready: Option<u32>,
+    /// The largest ready count that was told.
+    ready_most: u32,
     /// Messages that came and were not answered.
     in_flight: usize,
     /// Those of them that are to be touched, if that is wanted.
@@ -46,6 +52,8 @@ struct Content {
 pub(crate) struct Taken {
     pub(crate) in_flight: usize,
     pub(crate) must_close: bool,
+    /// Far more came than was asked for.
+    pub(crate) is_flooded: bool,
 }
 
 /// How a message is answered.
@@ -81,7 +89,7 @@ impl Outbox {
         match answer {
             Answer::Finish => append(&mut content.commands, b"FIN ", &id, b"\n"),
             Answer::Requeue { delay, .. } => {
-                let behind = format!(" {}\n", delay.as_millis());
+                let behind = format!(" {}\n", milliseconds(delay));
                 append(&mut content.commands, b"REQ ", &id, behind.as_bytes());
             }
         }
@@ -104,7 +112,10 @@ impl Outbox {
 
     /// From now on so many messages may be in flight here.
     pub(crate) fn change_ready(&self, count: u32) {
-        self.content.lock().ready = Some(count);
+        let mut content = self.content.lock();
+        content.ready = Some(count);
+        content.ready_most = content.ready_most.max(count);
+        drop(content);
         self.driver.wake();
     }
 
@@ -119,6 +130,10 @@ impl Outbox {
         let mut content = self.content.lock();
         content.is_gone = true;
         (content.commands, content.touched) = (Vec::new(), HashSet::new());
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.content.lock().is_gone
     }
 
     /// Messages came; these of them are to be touched.
@@ -155,7 +170,9 @@ impl Outbox {
             output.append(&mut content.commands);
         }
         let must_close = std::mem::take(&mut content.must_close);
-        Taken { in_flight: content.in_flight, must_close }
+        let ready = content.ready_most as usize;
+        let most = ready + ready.max(FLOOD_MIN);
+        Taken { in_flight: content.in_flight, must_close, is_flooded: content.in_flight >= most }
     }
 }
 

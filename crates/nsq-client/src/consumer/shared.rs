@@ -14,7 +14,8 @@ use super::flow::{Change, ConnectionId, Flow, FlowRules};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::dialer::{Dialer, Facts};
-use crate::{Config, Message};
+use crate::wire::Wire;
+use crate::{Config, ConnectError, Message};
 
 /// How many consumers and producers this process has made.
 static INSTANCES: AtomicU32 = AtomicU32::new(0);
@@ -78,6 +79,12 @@ impl Shared {
     /// What log lines begin with: `  1 [topic/channel]`.
     pub(crate) fn label(&self) -> String {
         format!("{:3} [{}/{}]", self.instance, self.topic, self.channel)
+    }
+
+    /// Connects to an nsqd, which is logged.
+    pub(super) async fn connect(&self, address: &str) -> Result<(Wire, Facts), ConnectError> {
+        log::info!("{} ({address}) connecting to nsqd", self.label());
+        self.dialer.connect(address).await
     }
 
     /// A connection is there. None if no more are wanted.
@@ -232,6 +239,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.outbox.gone();
         let shared = &self.outbox.consumer;
+        shared.inbox.keep_newest_orphans(shared.dialer.config.max_in_flight.max(1) as usize);
         let mut control = shared.control.lock();
         control.connections.remove(&self.outbox.id);
         let changes = control.flow.lost(self.outbox.id, Instant::now());

@@ -93,6 +93,8 @@ impl Supervisor {
                 }
             }
         }
+        // What was asked for and not begun is refused from here on.
+        drop(asked);
         self.drain(life).await;
     }
 
@@ -124,9 +126,15 @@ impl Supervisor {
     fn on_request(&mut self, request: Request) {
         match request {
             Request::Adopt { address, wire, facts } => {
-                let node = Node { is_direct: true, is_up: true, retry: self.retry() };
-                // If nsqlookupd named it at the same moment, there are two connections for once.
-                self.nodes.insert(address.clone(), node);
+                let retry = self.retry();
+                let new = || Node { is_direct: true, is_up: false, retry };
+                let node = self.nodes.entry(address.clone()).or_insert_with(new);
+                node.is_direct = true;
+                if node.is_up {
+                    // It was given twice, or nsqlookupd named it, too: one connection is enough.
+                    return;
+                }
+                node.is_up = true;
                 let shared = Arc::clone(&self.shared);
                 self.connections.spawn(async move {
                     let started = Instant::now();
@@ -205,9 +213,8 @@ impl Supervisor {
         let (shared, address) = (Arc::clone(&self.shared), address.to_owned());
         let mut life = self.shared.life.subscribe();
         self.connections.spawn(async move {
-            log::info!("{} ({address}) connecting to nsqd", shared.label());
             let connected = tokio::select! {
-                connected = shared.dialer.connect(&address) => connected,
+                connected = shared.connect(&address) => connected,
                 _ = life.wait_for(|life| *life != Life::Running) => {
                     return Ended { address, lasted: Duration::ZERO };
                 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::ticket::Ticket;
 use crate::PublishError;
+use crate::duration::milliseconds;
 
 /// A batch takes no more messages beyond this. nsqd's `--max-body-size` is 5 MiB.
 const BATCH_BYTES_MAX: usize = 512 << 10;
@@ -101,7 +102,7 @@ impl Batch {
         output.extend_from_slice(verb);
         output.extend_from_slice(self.topic.as_str().as_bytes());
         if let Some(delay) = self.delay {
-            output.extend_from_slice(format!(" {}", delay.as_millis()).as_bytes());
+            output.extend_from_slice(format!(" {}", milliseconds(delay)).as_bytes());
         }
         output.push(b'\n');
         if self.delay.is_none() && self.count > 1 {
@@ -165,6 +166,8 @@ mod tests {
         assert_eq!(encoded(&batch(&[b"ab", b"c"])), both);
         let deferred = Batch { delay: Some(Duration::from_millis(1500)), ..batch(&[b"ab"]) };
         assert_eq!(encoded(&deferred), b"DPUB t 1500\n\0\0\0\x02ab");
+        let for_ever = Batch { delay: Some(Duration::MAX), ..batch(&[b"ab"]) };
+        assert_eq!(encoded(&for_ever), b"DPUB t 9223372036854\n\0\0\0\x02ab");
     }
 
     #[test]

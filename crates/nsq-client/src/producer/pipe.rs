@@ -140,26 +140,30 @@ impl Pipe {
     fn receive(&mut self) -> io::Result<()> {
         while let Some(received) = self.wire.next_frame()? {
             match received {
-                Received::Response(_) => {
+                Received::Response(data) if data == "OK" => {
                     self.is_refused = false;
-                    if let Some(sent) = self.under_way.pop_front() {
-                        self.queue.answer(&sent.batch, Ok(()));
-                    }
+                    // One too many would be taken for the answer to what is sent next.
+                    let sent = self.under_way.pop_front().ok_or_else(|| nonsense("OK to what?"))?;
+                    self.queue.answer(&sent.batch, Ok(()));
                 }
-                Received::Error(text) => self.on_error(&text),
+                Received::Error(text) => self.on_error(&text)?,
+                Received::Response(_) => return Err(nonsense("an answer other than OK")),
                 // Nobody subscribed.
-                Received::Message(_) => return Err(io::ErrorKind::InvalidData.into()),
+                Received::Message(_) => return Err(nonsense("a message")),
             }
         }
         Ok(())
     }
 
-    fn on_error(&mut self, text: &Bytes) {
-        self.is_refused = true;
+    fn on_error(&mut self, text: &Bytes) -> io::Result<()> {
         let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
         let text: Arc<str> = String::from_utf8_lossy(text).into();
         self.queue.note_error(&text);
-        let Some(Sent { batch, .. }) = self.under_way.pop_front() else { return };
+        let Some(Sent { batch, .. }) = self.under_way.pop_front() else {
+            self.is_refused = false;
+            return Err(nonsense(&text));
+        };
+        self.is_refused = true;
         match code {
             // One of its messages, or all together, are too large.
             b"E_BAD_MESSAGE" | b"E_BAD_BODY" if batch.can_be_split() => {
@@ -170,11 +174,16 @@ impl Pipe {
                 if self.rules.retries && self.has_siblings =>
             {
                 self.rests_until = Some(Instant::now() + REST);
-                self.queue.put_back(std::iter::once(batch));
+                self.queue.give_back(&self.bell, std::iter::once(batch));
             }
             _ => self.queue.answer(&batch, Err(PublishError::Refused(text))),
         }
+        Ok(())
     }
+}
+
+fn nonsense(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("nsqd said what it should not: {what}"))
 }
 
 /// What is left is published elsewhere, if that is allowed.

@@ -113,7 +113,7 @@ struct Supervisor {
 }
 
 /// Starts the tasks: one for each address, and those that ask nsqlookupds.
-pub(crate) fn spawn(shared: Arc<Shared>, addresses: Vec<String>, lookupds: Vec<Lookupd>) {
+pub(crate) fn spawn(shared: Arc<Shared>, addresses: BTreeSet<String>, lookupds: Vec<Lookupd>) {
     let (news, heard) = mpsc::channel(16);
     let mut supervisor = Supervisor {
         shared,
