@@ -138,6 +138,7 @@ impl Cluster {
             "  data        {}\n\n\
              Try:\n\n\
              \x20 curl -d 'hello world' 'http://{nsqd}/pub?topic=test'\n\
+             \x20 nsq sub test --nsqd {tcp}\n\
              \x20 curl 'http://{nsqd}/stats?format=json'\n\
              \x20 curl 'http://{http}/lookup?topic=test'\n\
              \x20 nsq bench e2e --address {tcp} --batch 200 --depth 4 --duration 5s\n",

@@ -26,6 +26,7 @@ fn it_says_where_it_is_and_what_to_try() {
     let (tcp, http) = (up.tcp().to_owned(), up.http().to_owned());
     for command in [
         format!("curl -d 'hello world' 'http://{http}/pub?topic=test'"),
+        format!("nsq sub test --nsqd {tcp}"),
         format!("curl 'http://{http}/stats?format=json'"),
         format!("nsq bench e2e --address {tcp} --batch 200 --depth 4 --duration 5s"),
     ] {

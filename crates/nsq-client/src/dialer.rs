@@ -115,11 +115,16 @@ impl Dialer {
         wire.queue(b"IDENTIFY\n");
         wire.queue_sized(&body);
         let answer = response(&mut wire, "failed to IDENTIFY - ").await?;
-        if !answer.starts_with(b"{") {
-            return Ok((wire, Facts::default()));
+        // An `OK` is of a daemon that negotiates nothing.
+        let facts: Facts = match answer.starts_with(b"{") {
+            false => Facts::default(),
+            true => serde_json::from_slice(&answer)
+                .map_err(|error| Reason::Refused(format!("failed to IDENTIFY - {error}")))?,
+        };
+        if self.config.tls_v1 && !facts.tls_v1 {
+            // go-nsq goes on in plain text, and shows its secret.
+            return Err(Reason::Refused("TLS is wanted, and nsqd does not offer it".to_owned()));
         }
-        let facts: Facts = serde_json::from_slice(&answer)
-            .map_err(|error| Reason::Refused(format!("failed to IDENTIFY - {error}")))?;
         if facts.tls_v1 {
             self.start_tls(&mut wire, address).await?;
             expect_ok(&mut wire, "TLS").await?;

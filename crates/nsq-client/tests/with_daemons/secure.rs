@@ -79,6 +79,8 @@ async fn layers_in_all_combinations() {
     }
     let plain = tempdir().expect("a directory");
     let nsqd = nsqd(plain.path(), &[]);
+    let error = refused(&nsqd, Config { tls_v1: true, ..config() }).await;
+    assert_eq!(error, "TLS is wanted, and nsqd does not offer it");
     works(&nsqd, Config { snappy: true, ..config() }).await;
     works(&nsqd, Config { deflate: true, deflate_level: 1, ..config() }).await;
 }
