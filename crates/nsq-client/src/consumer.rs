@@ -20,7 +20,8 @@ use nsq_proto::{ChannelName, TopicName};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::dialer::{Dialer, Reason};
+use crate::dialer::Dialer;
+use crate::error::Reason;
 use crate::lookupd::{Lookupd, Question};
 use crate::{Config, ConnectError, Handler, Message, SetupError};
 
@@ -29,7 +30,6 @@ use self::supervisor::{Request, Supervisor};
 
 pub(crate) use self::backoff::Verdict;
 pub(crate) use self::outbox::{Answer, Outbox};
-pub(crate) use self::shared::next_instance;
 
 /// Gets the messages of one channel from any number of nsqd.
 ///

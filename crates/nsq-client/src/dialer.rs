@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use crate::duration::milliseconds;
+use crate::error::Reason;
 use crate::wire::{Received, Wire};
 use crate::{Config, ConnectError, InvalidOption};
 
@@ -194,19 +195,6 @@ impl Dialer {
             user_agent: &config.user_agent,
         }
     }
-}
-
-/// Why a connection cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Reason {
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The daemon said no.
-    #[error("{0}")]
-    Refused(String),
-    /// Who wants to connect was stopped.
-    #[error("consumer stopped")]
-    Stopped,
 }
 
 async fn response(wire: &mut Wire, failed: &str) -> Result<Bytes, Reason> {

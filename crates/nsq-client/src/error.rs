@@ -1,11 +1,11 @@
 //! Why something could not be done.
 
+use std::io;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::InvalidOption;
-use crate::dialer::Reason;
 
 /// Why an nsqd cannot be used.
 #[derive(Debug, Error)]
@@ -27,6 +27,19 @@ impl ConnectError {
     pub fn is_refusal(&self) -> bool {
         matches!(self.reason, Reason::Refused(_))
     }
+}
+
+/// Why a connection cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum Reason {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The daemon said no.
+    #[error("{0}")]
+    Refused(String),
+    /// Who wants to connect was stopped.
+    #[error("consumer stopped")]
+    Stopped,
 }
 
 /// Why there is no producer or consumer.

@@ -14,6 +14,7 @@ mod dialer;
 mod duration;
 mod error;
 mod handler;
+mod instance;
 mod lookupd;
 mod message;
 mod producer;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::consumer::next_instance;
 use crate::dialer::Dialer;
+use crate::instance::next_instance;
 use crate::lookupd::{Lookupd, Question};
 use crate::{Config, PublishError, SetupError};
 

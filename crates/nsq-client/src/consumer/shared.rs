@@ -14,11 +14,10 @@ use super::flow::{Change, ConnectionId, Flow, FlowRules};
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use crate::dialer::{Dialer, Facts};
+use crate::instance::next_instance;
 use crate::wire::Wire;
 use crate::{Config, ConnectError, Message};
 
-/// How many consumers and producers this process has made.
-static INSTANCES: AtomicU32 = AtomicU32::new(0);
 /// From this share of its ready count in flight on, a connection is about to starve; go-nsq's.
 const STARVED_SHARE: f64 = 0.85;
 
@@ -53,11 +52,6 @@ pub(crate) enum Life {
     Draining,
     /// Nobody is left to answer anything.
     Over,
-}
-
-/// The next number for log lines.
-pub(crate) fn next_instance() -> u32 {
-    INSTANCES.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 impl Shared {
