@@ -42,7 +42,8 @@ nsq_app::flags! {
         /// lookupd HTTP address (may be given multiple times)
         "lookupd-http-address", no key => lookupd_http_addresses: Vec<String> = Vec::new();
         /// option of the consumer, name,value or name for true (may be given multiple times)
-        "consumer-opt", no key => consumer_opt: ClientOptions = ClientOptions::default();
+        "consumer-opt", no key => consumer_opt: ClientOptions
+            = ClientOptions::never_giving_up();
     }
 }
 

@@ -75,7 +75,8 @@ nsq_app::flags! {
         /// lookupd HTTP address (may be given multiple times)
         "lookupd-http-address", no key => lookupd_http_addresses: Vec<String> = Vec::new();
         /// option to passthrough to the consumer, name,value (may be given multiple times)
-        "consumer-opt", no key => consumer_options: ClientOptions = ClientOptions::default();
+        "consumer-opt", no key => consumer_options: ClientOptions
+            = ClientOptions::never_giving_up();
     }
 }
 

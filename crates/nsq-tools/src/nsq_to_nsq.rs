@@ -65,7 +65,8 @@ nsq_app::flags! {
         /// what to do with messages that are no JSON objects but should be: drop, requeue or pass
         "undecodable-json", no key => undecodable_json: Undecodable = Undecodable::Drop;
         /// option to passthrough to the consumer, name,value (may be given multiple times)
-        "consumer-opt", no key => consumer_options: ClientOptions = ClientOptions::default();
+        "consumer-opt", no key => consumer_options: ClientOptions
+            = ClientOptions::never_giving_up();
         /// option to passthrough to the producers, name,value (may be given multiple times)
         "producer-opt", no key => producer_options: ClientOptions = ClientOptions::default();
     }

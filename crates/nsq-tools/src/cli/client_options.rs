@@ -7,6 +7,15 @@ use nsq_client::Config;
 #[derive(Clone, Debug, Default)]
 pub struct ClientOptions(pub Config);
 
+impl ClientOptions {
+    /// Those of consumers whose messages must have their effect before they are finished. One that
+    /// comes for the sixth time, because a destination was away or this program was killed, is
+    /// not finished by the client without it, as go-nsq's default would have it.
+    pub(crate) fn never_giving_up() -> Self {
+        Self(Config { max_attempts: 0, ..Config::default() })
+    }
+}
+
 impl FlagValue for ClientOptions {
     const TYPE_WORD: &'static str = "value";
 

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use nsq_app::LogLevel;
-use nsq_client::Config;
 
 use crate::cli::ClientOptions;
 
@@ -63,14 +62,9 @@ nsq_app::flags! {
         /// lookupd HTTP address (may be given multiple times)
         "lookupd-http-address", no key => lookupd_http_addresses: Vec<String> = Vec::new();
         /// option to passthrough to the consumer (may be given multiple times)
-        "consumer-opt", no key => consumer_options: ClientOptions = never_given_up();
+        "consumer-opt", no key => consumer_options: ClientOptions
+            = ClientOptions::never_giving_up();
     }
-}
-
-/// A message that comes for the sixth time, perhaps because this program was killed five times
-/// before it synced, must be written and not be finished by the client.
-fn never_given_up() -> ClientOptions {
-    ClientOptions(Config { max_attempts: 0, ..Config::default() })
 }
 
 impl Options {

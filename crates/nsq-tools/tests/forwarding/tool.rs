@@ -12,11 +12,8 @@ pub(crate) const NSQ_TO_HTTP: &str = env!("CARGO_BIN_EXE_nsq_to_http");
 pub(crate) const NSQ_TO_NSQ: &str = env!("CARGO_BIN_EXE_nsq_to_nsq");
 
 /// Retries without the usual pauses of seconds and minutes.
-pub(crate) const IMPATIENT: [&str; 3] = [
-    "--consumer-opt=default_requeue_delay,10ms",
-    "--consumer-opt=backoff_multiplier,5ms",
-    "--consumer-opt=max_attempts,0",
-];
+pub(crate) const IMPATIENT: [&str; 2] =
+    ["--consumer-opt=default_requeue_delay,10ms", "--consumer-opt=backoff_multiplier,5ms"];
 
 /// Killed when it is dropped before it was stopped.
 pub(crate) struct Tool {
