@@ -160,8 +160,7 @@ pub(super) async fn tombstone(admin: Arc<Admin>, mut request: Request) -> Handle
     admit(&admin.options, request.headers())?;
     let origin = Origin::of(&request);
     let body = read_body(&mut request).await?;
-    let names: Names =
-        serde_json::from_slice(&body).map_err(|_| Failure::bad_request("INVALID_BODY"))?;
+    let names: Names = parse(&body).map_err(|_| Failure::bad_request("INVALID_BODY"))?;
     let topic = names::topic(&names.topic.unwrap_or_default())?.to_string();
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
     let name = request.parameter().unwrap_or_default();
@@ -192,7 +191,7 @@ async fn read_body(request: &mut Request) -> Result<bytes::Bytes, Failure> {
 /// A body of JSON; if it is none, the failure tells what is wrong with it.
 async fn read_json<T: DeserializeOwned>(request: &mut Request) -> Result<T, Failure> {
     let body = read_body(request).await?;
-    serde_json::from_slice(&body).map_err(|error| {
+    parse(&body).map_err(|error| {
         let reason = if body.trim_ascii().is_empty() {
             Cow::Borrowed("EOF")
         } else {
@@ -200,6 +199,12 @@ async fn read_json<T: DeserializeOwned>(request: &mut Request) -> Result<T, Fail
         };
         Failure::new(StatusCode::BAD_REQUEST, reason)
     })
+}
+
+/// An object; serde alone would take a list for one.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    let object: serde_json::Map<_, _> = serde_json::from_slice(body)?;
+    serde_json::from_value(object.into())
 }
 
 async fn read_action(request: &mut Request) -> Result<Action, Failure> {

@@ -122,7 +122,10 @@ mod tests {
     #[test]
     fn one_node_is_told_as_it_is() {
         let text = nsq_api::to_json(&node(3, &[(0.99, 5.0)])).expect("numbers and text");
-        let expected = r#"{"count":3,"percentiles":[{"average":5,"count":3,"max":5,"min":5,"quantile":0.99,"value":5}],"topic":"","channel":"","host":""}"#;
+        let expected = concat!(
+            r#"{"count":3,"percentiles":[{"average":5,"count":3,"max":5,"min":5,"#,
+            r#""quantile":0.99,"value":5}],"topic":"","channel":"","host":""}"#,
+        );
         assert_eq!(String::from_utf8_lossy(&text), expected);
     }
 
@@ -152,7 +155,11 @@ mod tests {
         let huge = node(u64::MAX, &[(1.0, 1.0)]);
         check(
             &[huge.clone(), huge],
-            r#"{"count":18446744073709551615,"percentiles":[{"average":1,"count":18446744073709551615,"max":1,"min":1,"quantile":1}],"topic":"t","channel":"c","host":"*"}"#,
+            concat!(
+                r#"{"count":18446744073709551615,"percentiles":[{"average":1,"#,
+                r#""count":18446744073709551615,"max":1,"min":1,"quantile":1}],"#,
+                r#""topic":"t","channel":"c","host":"*"}"#,
+            ),
         );
     }
 }
