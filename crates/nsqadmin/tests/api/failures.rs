@@ -66,7 +66,8 @@ fn a_topic_that_the_others_do_not_have_is_not_known_to_be_unknown() {
     let cluster = Cluster::with_clicks();
     let gone = nobody();
     let admin = Admin::of_nsqds(&[cluster.nsqd(0), gone], &[]);
-    let failed = refused("Get", gone, "/stats?format=json&topic=none&include_clients=false");
+    let target = "/stats?format=json&topic=none&include_clients=false";
+    let failed = refused("Get", gone, target).replace('&', "\\u0026");
     let expected = format!(r#"502 {{"message":"UPSTREAM_ERROR: {failed}"}}"#);
     admin.check("GET /api/topics/none", &expected);
     let known = admin.get("/api/topics/clicks");

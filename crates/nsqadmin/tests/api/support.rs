@@ -30,6 +30,18 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
+/// What `look` says when it says what is expected, or last when that does not happen.
+pub(crate) fn settled(expected: &str, mut look: impl FnMut() -> String) -> String {
+    let began = Instant::now();
+    loop {
+        let seen = look();
+        if seen == expected || began.elapsed() >= PATIENCE {
+            return seen;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
 /// Sends a request; status and body in one line.
 #[track_caller]
 pub(crate) fn ask(address: SocketAddr, request: &str, headers: &[&str], body: &str) -> String {
