@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::http::request::Builder;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use nsq_net::{Address, TlsClient, dial};
@@ -22,6 +23,7 @@ const NSQ_JSON: &str = "application/vnd.nsq; version=1.0";
 /// What this client calls itself.
 const PRODUCT: &str = concat!("nsq-rust/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
 
 /// How requests are made; each has a connection of its own.
 #[derive(Debug, Clone)]
@@ -119,21 +121,35 @@ impl HttpClient {
     ///
     /// See [`RequestError`]; not [`RequestError::Status`].
     pub async fn exchange(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
-        let answer = timeout(self.request_timeout, self.converse(request)).await;
-        answer.map_err(|_| RequestError::TimedOut)?
+        let answer = timeout(self.request_timeout, self.converse(request.url, request.encode()?));
+        answer.await.map_err(|_| RequestError::TimedOut)?
     }
 
-    async fn converse(&self, request: HttpRequest<'_>) -> Result<HttpAnswer, RequestError> {
-        let tls = match (request.url.is_https(), &self.tls) {
+    /// POSTs JSON. Redirections are not followed.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`]; not [`RequestError::Status`].
+    pub async fn post_json(&self, url: &HttpUrl, json: Bytes) -> Result<HttpAnswer, RequestError> {
+        let request = start(Method::POST, url).header(CONTENT_TYPE, JSON).body(Full::new(json))?;
+        let answer = timeout(self.request_timeout, self.converse(url, request));
+        answer.await.map_err(|_| RequestError::TimedOut)?
+    }
+
+    async fn converse(
+        &self,
+        url: &HttpUrl,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<HttpAnswer, RequestError> {
+        let tls = match (url.is_https(), &self.tls) {
             (false, _) => None,
             (true, Some(tls)) => Some(tls),
             (true, None) => return Err(RequestError::NoTls),
         };
-        let address = Address::Tcp(request.url.address());
+        let address = Address::Tcp(url.address());
         let stream = dial(&address, tls, self.connect_timeout).await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let mut request = request.encode()?;
         if let Some(authorization) = &self.authorization {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
@@ -166,28 +182,43 @@ impl HttpAnswer {
     ///
     /// [`RequestError::Status`] and [`RequestError::Json`].
     pub fn json<T: DeserializeOwned>(self) -> Result<T, RequestError> {
-        let Self { status, body, .. } = self;
-        if !status.is_success() {
-            let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
-            return Err(RequestError::Status(status, said));
-        }
+        let body = self.body.clone();
+        self.success()?;
         Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// That it is a success, whatever it says.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Status`]
+    pub fn success(self) -> Result<(), RequestError> {
+        let Self { status, body, .. } = self;
+        if status.is_success() {
+            return Ok(());
+        }
+        let said: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+        Err(RequestError::Status(status, said))
     }
 }
 
 impl HttpRequest<'_> {
     fn encode(&self) -> Result<Request<Full<Bytes>>, RequestError> {
         let method = if self.form.is_some() { Method::POST } else { Method::GET };
-        let mut request = Request::builder()
-            .method(method)
-            .uri(self.url.target())
-            .header(HOST, self.url.host())
-            .header(USER_AGENT, PRODUCT)
-            .header(ACCEPT, NSQ_JSON);
+        let mut request = start(method, self.url);
         if self.form.is_some() {
             request = request.header(CONTENT_TYPE, FORM);
         }
         let form = self.form.unwrap_or_default();
         Ok(request.body(Full::new(Bytes::copy_from_slice(form.as_bytes())))?)
     }
+}
+
+fn start(method: Method, url: &HttpUrl) -> Builder {
+    Request::builder()
+        .method(method)
+        .uri(url.target())
+        .header(HOST, url.host())
+        .header(USER_AGENT, PRODUCT)
+        .header(ACCEPT, NSQ_JSON)
 }

@@ -1,4 +1,5 @@
-//! Many nodes seen as one: which there are, which topics they have, and their statistics.
+//! Many nodes seen as one: which there are, which topics they have, their statistics, and orders
+//! to all of them.
 //!
 //! [`Cluster`] asks all addresses at once and merges what they say. That some did not answer is
 //! part of every answer ([`Gathered`]); what to make of it is left to the caller.
@@ -8,6 +9,7 @@ mod gathered;
 mod node;
 mod node_stats;
 mod rates;
+mod tell;
 mod totals;
 mod version;
 
@@ -15,13 +17,15 @@ use crate::{
     HttpClient, Info, Lookup, LookupChannels, LookupNodes, LookupTopics, Stats, TopicStats,
 };
 
+pub use ask::query_value;
 pub use gathered::{Daemons, Failure, Gathered, NoneAnswered};
 pub use node::{Node, NodeTopic};
 pub use node_stats::{NodeStats, StatsQuery};
 pub use rates::{ChannelRates, Rates, TopicRates};
+pub use tell::Order;
 pub use totals::{ChannelTotals, TopicTotals, Totals};
 
-use ask::{get, query_value};
+use ask::get;
 use gathered::gather;
 use node::merge_nodes;
 

@@ -47,7 +47,7 @@ pub use body::BodyError;
 pub use hyper::{HeaderMap, Method, StatusCode};
 pub use query::{InvalidQuery, Query};
 pub use request::Request;
-pub use route::{Route, get, post, put};
+pub use route::{Route, delete, get, post, put};
 pub use router::Router;
 pub use server::serve;
 

@@ -32,6 +32,7 @@ const DOCUMENT: &str = "docs/flags.md";
 const DECLARATIONS: &[(&str, &str, Option<&str>)] = &[
     ("crates/nsqd/src/options.rs", "## nsqd", Some("contrib/nsqd.cfg.example")),
     ("crates/nsqlookupd/src/options.rs", "## nsqlookupd", Some("contrib/nsqlookupd.cfg.example")),
+    ("crates/nsqadmin/src/options.rs", "## nsqadmin", Some("contrib/nsqadmin.cfg.example")),
     ("crates/nsq-tools/src/nsq_to_file/options.rs", "## nsq_to_file", None),
     ("crates/nsq-tools/src/nsq_stat.rs", "## nsq_stat", None),
     ("crates/nsq-tools/src/nsq_tail.rs", "## nsq_tail", None),

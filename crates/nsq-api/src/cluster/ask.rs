@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Failure;
-use crate::{HttpClient, HttpRequest, HttpUrl, RequestError};
+use crate::{HttpAnswer, HttpClient, HttpRequest, HttpUrl, RequestError};
 
 /// What a daemon that wants TLS answers to plain text.
 #[derive(Deserialize)]
@@ -20,31 +20,42 @@ pub(super) async fn get<T: DeserializeOwned>(
     address: &str,
     target: &str,
 ) -> Result<T, Failure> {
-    let url = HttpUrl::new(false, address, target);
-    answered(client, &url).await.map_err(|error| Failure {
-        address: address.to_owned(),
-        target: target.to_owned(),
-        error,
-    })
+    let answer = answered(client, address, target, None).await;
+    answer.and_then(HttpAnswer::json).map_err(|error| failure("Get", address, target, error))
 }
 
-async fn answered<T: DeserializeOwned>(
+/// `POST http://<address><target>` without a body, likewise.
+pub(super) async fn post(client: &HttpClient, address: &str, target: &str) -> Result<(), Failure> {
+    let answer = answered(client, address, target, Some("")).await;
+    let done = answer.and_then(HttpAnswer::success);
+    done.map_err(|error| failure("Post", address, target, error))
+}
+
+fn failure(verb: &'static str, address: &str, target: &str, error: RequestError) -> Failure {
+    Failure { verb, address: address.to_owned(), target: target.to_owned(), error }
+}
+
+async fn answered(
     client: &HttpClient,
-    url: &HttpUrl,
-) -> Result<T, RequestError> {
-    let answer = client.exchange(HttpRequest { url, form: None }).await?;
+    address: &str,
+    target: &str,
+    form: Option<&str>,
+) -> Result<HttpAnswer, RequestError> {
+    let url = HttpUrl::new(false, address, target);
+    let answer = client.exchange(HttpRequest { url: &url, form }).await?;
     if answer.status != StatusCode::FORBIDDEN {
-        return answer.json();
+        return Ok(answer);
     }
     let Ok(TlsRequired { https_port }) = serde_json::from_slice(&answer.body) else {
-        return answer.json();
+        return Ok(answer);
     };
     let url = url.on_https_port(https_port);
-    client.exchange(HttpRequest { url: &url, form: None }).await?.json()
+    client.exchange(HttpRequest { url: &url, form }).await
 }
 
 /// The text as a value in a query.
-pub(super) fn query_value(text: &str) -> String {
+#[must_use]
+pub fn query_value(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hyper::StatusCode;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::RequestError;
@@ -31,8 +32,10 @@ pub enum Daemons {
 
 /// A daemon that did not answer, or not what it should; worded as by Go NSQ.
 #[derive(Debug, thiserror::Error)]
-#[error("Get \"http://{address}{target}\": {}", reason(address, error))]
+#[error("{verb} \"http://{address}{target}\": {}", reason(address, error))]
 pub struct Failure {
+    /// `Get` or `Post`.
+    pub verb: &'static str,
     /// Its address, as it was given or found.
     pub address: String,
     /// What was asked.
@@ -49,6 +52,22 @@ pub struct NoneAnswered {
     pub daemons: Daemons,
     /// All of them; empty if there was nobody.
     pub failures: Vec<Failure>,
+}
+
+impl Failure {
+    /// Whether the daemon does not know what it was asked for.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.error, RequestError::Status(StatusCode::NOT_FOUND, _))
+    }
+}
+
+impl NoneAnswered {
+    /// Whether all of them know nothing of what they were asked for.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        !self.failures.is_empty() && self.failures.iter().all(Failure::is_not_found)
+    }
 }
 
 impl<T> Gathered<T> {
@@ -150,8 +169,12 @@ mod tests {
             for _ in place..100 {
                 tokio::task::yield_now().await;
             }
-            let failure =
-                Failure { address, target: "/x".to_owned(), error: RequestError::TimedOut };
+            let failure = Failure {
+                verb: "Get",
+                address,
+                target: "/x".to_owned(),
+                error: RequestError::TimedOut,
+            };
             if place.is_multiple_of(2) { Ok(place) } else { Err(failure) }
         });
         asked.await
@@ -178,7 +201,8 @@ mod tests {
                 "got response 404 Not Found \"{\\\"m\\\"}\"",
             ),
         ] {
-            let failure = Failure { address: "a:1".to_owned(), target: "/x".to_owned(), error };
+            let failure =
+                Failure { verb: "Get", address: "a:1".to_owned(), target: "/x".to_owned(), error };
             assert_eq!(failure.to_string(), format!("Get \"http://a:1/x\": {expected}"));
         }
     }

@@ -22,6 +22,8 @@ pub struct Node {
     pub topology_zone: String,
     /// Region it is in; empty if it says none.
     pub topology_region: String,
+    /// Where its connection comes from, of the nsqlookupd that is first to know it; else empty.
+    pub remote_address: String,
     /// `<nsqlookupd>/<where its connection comes from>` for each that knows it.
     pub remote_addresses: Vec<String>,
     /// Its topics, sorted; of a topic's nodes only that one.
@@ -63,6 +65,7 @@ impl Node {
         Self {
             address: host_port::join(&producer.broadcast_address, producer.http_port),
             remote_addresses: vec![format!("{lookupd}/{remote}")],
+            remote_address: producer.remote_address,
             broadcast_address: producer.broadcast_address,
             hostname: producer.hostname,
             tcp_port: producer.tcp_port,

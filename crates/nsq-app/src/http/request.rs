@@ -75,6 +75,12 @@ impl Request {
         self.parameter.as_deref()
     }
 
+    /// What stands in the places of a route's two names, unescaped.
+    #[must_use]
+    pub fn two_parameters(&self) -> Option<(&str, &str)> {
+        self.parameter.as_deref()?.split_once('/')
+    }
+
     /// The query, checked.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub struct Route<S> {
     pub(super) handler: Box<dyn Fn(Arc<S>, Request) -> HandlerFuture + Send + Sync>,
 }
 
-/// A route for GET. A last element `:name` of the path stands for any text.
+/// A route for GET. Last elements `:name` of the path stand for any text.
 pub fn get<S, F>(
     path: &'static str,
     handler: impl Fn(Arc<S>, Request) -> F + Send + Sync + 'static,
@@ -62,6 +62,17 @@ where
     F: Future<Output = HandlerResult> + Send + 'static,
 {
     Route::new(Method::PUT, path, handler)
+}
+
+/// A route for DELETE.
+pub fn delete<S, F>(
+    path: &'static str,
+    handler: impl Fn(Arc<S>, Request) -> F + Send + Sync + 'static,
+) -> Route<S>
+where
+    F: Future<Output = HandlerResult> + Send + 'static,
+{
+    Route::new(Method::DELETE, path, handler)
 }
 
 impl<S> Route<S> {
@@ -95,6 +106,11 @@ impl<S> Route<S> {
     #[must_use]
     pub fn unlogged(self) -> Self {
         Self { is_logged: false, ..self }
+    }
+
+    /// The same below a path, which has no final slash.
+    pub(super) fn below(self, base: &str) -> Self {
+        Self { pattern: self.pattern.below(base), ..self }
     }
 
     /// Answers without a token, too: for probes, which have none.

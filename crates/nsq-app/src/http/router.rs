@@ -60,6 +60,17 @@ impl<S: Send + Sync + 'static> Router<S> {
         Self { connections: meter, ..self }
     }
 
+    /// All endpoints are below this path, which begins with a slash and does not end with one; `/`
+    /// is none.
+    #[must_use]
+    pub fn below(self, base: &str) -> Self {
+        if base == "/" {
+            return self;
+        }
+        let routes = self.routes.into_iter().map(|route| route.below(base));
+        Self { routes: routes.collect(), ..self }
+    }
+
     /// Answers every request with this, whatever it asks for, and logs none.
     #[must_use]
     pub fn closed(self, failure: Failure) -> Self {
@@ -202,7 +213,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         response
     }
 
-    /// The first route that fits, and the text in the place of its `:name`.
+    /// The first route that fits, and the text in the place of its `:name`s.
     fn endpoint(&self, method: &Method, path: &str) -> Option<(&Route<S>, Option<String>)> {
         self.routes_of(method).find_map(|route| {
             let parameter = route.pattern.matched(path)?;

@@ -1,0 +1,68 @@
+//! Checking addresses at the start, in the words of Go's `net` package.
+
+/// Checks that `address` is `host:port` and that the host has an address.
+///
+/// # Errors
+///
+/// With Go's text.
+pub(crate) async fn resolve(address: &str) -> Result<(), String> {
+    let (host, port) = split(address)?;
+    if host.is_empty() {
+        return Ok(());
+    }
+    let found = tokio::net::lookup_host((host, port)).await;
+    match found.map(|mut found| found.next()) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) | Err(_) => Err(format!("lookup {host}: no such host")),
+    }
+}
+
+/// The host without brackets, and the port.
+///
+/// # Errors
+///
+/// With Go's text.
+pub(crate) fn split(address: &str) -> Result<(&str, u16), String> {
+    let wrong = |what: &str| Err(format!("address {address}: {what}"));
+    let Some((host, port)) = address.rsplit_once(':') else {
+        return wrong("missing port in address");
+    };
+    let host = match host.strip_prefix('[') {
+        Some(rest) => match rest.strip_suffix(']') {
+            Some(host) => host,
+            None if address.ends_with(']') => return wrong("missing port in address"),
+            None => return wrong("missing ']' in address"),
+        },
+        None if host.contains(':') => return wrong("too many colons in address"),
+        None => host,
+    };
+    match port.parse::<i64>() {
+        Ok(number) => match u16::try_from(number) {
+            Ok(port) => Ok((host, port)),
+            Err(_) => Err(format!("address {port}: invalid port")),
+        },
+        Err(_) => Err(format!("lookup tcp/{port}: unknown port")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn addresses() {
+        for (address, expected) in [
+            ("127.0.0.1:4161", Ok(("127.0.0.1", 4161))),
+            ("[::1]:4161", Ok(("::1", 4161))),
+            (":4161", Ok(("", 4161))),
+            ("127.0.0.1", Err("address 127.0.0.1: missing port in address")),
+            ("[::1]", Err("address [::1]: missing port in address")),
+            ("[::1:5", Err("address [::1:5: missing ']' in address")),
+            ("http://a:4161", Err("address http://a:4161: too many colons in address")),
+            ("a:99999", Err("address 99999: invalid port")),
+            ("a:b", Err("lookup tcp/b: unknown port")),
+        ] {
+            assert_eq!(split(address), expected.map_err(str::to_owned));
+        }
+    }
+}

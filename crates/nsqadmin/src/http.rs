@@ -1,0 +1,40 @@
+//! The endpoints.
+
+mod change;
+mod config;
+mod graphite;
+mod names;
+mod show;
+mod topic_nodes;
+
+use std::sync::Arc;
+
+use nsq_app::http::{Answer, HandlerResult, Request, Route, delete, get, post, put};
+
+use crate::admin::Admin;
+
+/// The table of endpoints, below the base path.
+pub(crate) fn routes() -> Vec<Route<Admin>> {
+    vec![
+        get("/ping", ping).plain(),
+        get("/api/topics", show::topics),
+        get("/api/topics/:topic", show::topic),
+        get("/api/topics/:topic/:channel", show::channel),
+        get("/api/nodes", show::nodes),
+        get("/api/nodes/:node", show::node),
+        get("/api/counter", show::counter),
+        get("/api/graphite", graphite::rate),
+        post("/api/topics", change::create).reads_body(),
+        post("/api/topics/:topic", change::topic).reads_body(),
+        post("/api/topics/:topic/:channel", change::channel).reads_body(),
+        delete("/api/topics/:topic", change::delete_topic),
+        delete("/api/topics/:topic/:channel", change::delete_channel),
+        delete("/api/nodes/:node", change::tombstone).reads_body(),
+        get("/config/:option", config::show),
+        put("/config/:option", config::change).reads_body(),
+    ]
+}
+
+async fn ping(_: Arc<Admin>, _: Request) -> HandlerResult {
+    Ok(Answer::text("OK"))
+}

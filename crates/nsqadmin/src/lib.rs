@@ -1,0 +1,41 @@
+//! The admin daemon: all nodes of a cluster seen as one, and actions on them.
+//!
+//! It keeps no state: every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they
+//! say ([`view`]), and answers as JSON.
+
+mod access;
+mod address;
+mod admin;
+mod cidr;
+mod graphite;
+mod http;
+mod notification;
+mod notifier;
+mod options;
+mod server;
+mod tls;
+mod upstream;
+mod view;
+
+use std::process::ExitCode;
+
+use nsq_app::{Logger, Reload, Shutdown, Signals};
+
+pub use options::Options;
+pub use server::Server;
+
+/// What the program `nsqadmin` does.
+#[must_use]
+pub fn main() -> ExitCode {
+    nsq_app::daemon::main("nsqadmin", run)
+}
+
+#[tokio::main]
+async fn run(options: Options, mut reload: Reload<Options>, log: Logger) -> anyhow::Result<()> {
+    let shutdown = Shutdown::new();
+    let signals = Signals::catch()?;
+    let server = Server::start(options, log.clone()).await?;
+    server.renew_with(&mut reload);
+    tokio::spawn(signals.run(log, shutdown.clone(), move || reload.run()));
+    server.run(shutdown).await
+}

@@ -1,0 +1,134 @@
+//! Starting and stopping one nsqadmin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use nsq_api::{HttpClient, HttpUrl};
+use nsq_app::http::{Router, serve};
+use nsq_app::{DaemonOptions, Logger, Reload, Shutdown};
+use nsq_net::{Door, Listener, TlsClient};
+use parking_lot::RwLock;
+
+use crate::admin::Admin;
+use crate::cidr::Cidr;
+use crate::graphite::Graphite;
+use crate::notifier::{Messenger, notifier};
+use crate::options::Options;
+use crate::{address, http, tls};
+
+/// More than any daemon says.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// Each request opens connections of its own to others.
+const CONNECTIONS_MAX: usize = 1024;
+/// How long notifications may take to get out when the daemon stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// An nsqadmin that listens and does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    admin: Arc<Admin>,
+    messenger: Option<Messenger>,
+    http: Listener,
+    tls: Option<TlsClient>,
+}
+
+impl Server {
+    /// Checks the options and binds the address.
+    ///
+    /// # Errors
+    ///
+    /// With the sentence for the operator.
+    pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
+        let instantiate = |error| anyhow!("failed to instantiate nsqadmin - {error}");
+        let (tls, config_from, endpoint) = check(&options).await.map_err(instantiate)?;
+        log.info(format_args!("{}", nsq_app::version::line("nsqadmin")));
+        let http = Listener::bind(&options.http_address).await;
+        let http = http.map_err(|error| instantiate(error.to_string()))?;
+        let client = HttpClient {
+            connect_timeout: options.http_client_connect_timeout,
+            request_timeout: options.http_client_request_timeout,
+            max_body_bytes: ANSWER_BYTES_MAX,
+            tls: tls.clone(),
+            authorization: None,
+        };
+        let queue = endpoint.map(|endpoint| notifier(endpoint, client.clone(), log.clone()));
+        let (notifier, messenger) = queue.unzip();
+        let lookupds = RwLock::new(options.nsqlookupd_http_addresses.clone());
+        let admin = Admin { options, log, client, config_from, lookupds, notifier };
+        Ok(Self { admin: Arc::new(admin), messenger, http, tls })
+    }
+
+    /// Certificates are read again at every SIGHUP, and the addresses of nsqlookupd when the
+    /// configuration file has others.
+    pub(crate) fn renew_with(&self, reload: &mut Reload<Options>) {
+        if let Some(tls) = self.tls.clone() {
+            let read = move || tls.reload().map_err(|error| error.to_string());
+            reload.on_renewal("the certificate", read);
+        }
+        let admin = Arc::clone(&self.admin);
+        reload.on_change("nsqlookupd_http_addresses", move |options| {
+            admin.lookupds.write().clone_from(&options.nsqlookupd_http_addresses);
+        });
+    }
+
+    /// The address for HTTP clients, with the port that was really bound.
+    #[must_use]
+    pub fn http_address(&self) -> String {
+        self.http.address()
+    }
+
+    /// Serves until `shutdown` begins. What is to be told of actions gets out, if it is taken soon.
+    ///
+    /// # Errors
+    ///
+    /// When the listener fails.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let Self { admin, messenger, http: listener, .. } = self;
+        let telling = messenger.map(|messenger| tokio::spawn(messenger.run()));
+        let base = admin.options.base_path();
+        let log = admin.log.clone();
+        let router = Router::new(admin, log.clone(), http::routes()).below(&base);
+        let listener = (listener, Door::Plain);
+        serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
+        if let Some(telling) = telling
+            && tokio::time::timeout(GRACE, telling).await.is_err()
+        {
+            log.error(format_args!("NOTIFY: notifications were not taken before the end"));
+        }
+        Ok(())
+    }
+}
+
+type Checked = (Option<TlsClient>, Option<Cidr>, Option<HttpUrl>);
+
+/// The checks of a start, in Go NSQ's order and words; the last one is ours.
+async fn check(options: &Options) -> Result<Checked, String> {
+    options.check()?;
+    let tls = tls::load(options)?;
+    let lookupds = options.nsqlookupd_http_addresses.iter();
+    let lookupds = lookupds.map(|address| ("--lookupd-http-address", address));
+    let nsqds = options.nsqd_http_addresses.iter().map(|address| ("--nsqd-http-address", address));
+    for (flag, address) in lookupds.chain(nsqds) {
+        let resolved = address::resolve(address).await;
+        resolved.map_err(|error| format!("failed to resolve {flag} ({address}) - {error}"))?;
+    }
+    let url = &options.graphite_url;
+    if options.proxy_graphite && !url.is_empty() {
+        Graphite::parse(url)
+            .map_err(|error| format!("failed to parse --graphite-url ({url}) - {error}"))?;
+    }
+    let range = &options.allow_config_from_cidr;
+    let config_from = (!range.is_empty()).then(|| Cidr::parse(range)).transpose();
+    let config_from = config_from
+        .map_err(|error| format!("failed to parse --allow-config-from-cidr ({range}) - {error}"))?;
+    let endpoint = &options.notification_http_endpoint;
+    let wrong = || {
+        format!(
+            "failed to parse --notification-http-endpoint ({endpoint}) - no URL of HTTP or HTTPS"
+        )
+    };
+    let endpoint =
+        (!endpoint.is_empty()).then(|| HttpUrl::parse(endpoint).ok_or_else(wrong)).transpose()?;
+    Ok((tls, config_from, endpoint))
+}
