@@ -1,7 +1,7 @@
 //! The admin daemon: all nodes of a cluster seen as one, and actions on them.
 //!
 //! It keeps no state: every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they
-//! say ([`view`]), and answers as JSON.
+//! say (`view`), and answers as JSON.
 
 mod access;
 mod address;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use nsq_api::{HttpClient, HttpUrl};
-use nsq_app::Logger;
+use nsq_app::{Logger, Shutdown};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::notification::Notification;
@@ -53,9 +53,15 @@ impl Notifier {
 }
 
 impl Messenger {
-    /// Sends until no notifier is left and the queue is empty.
-    pub(crate) async fn run(mut self) {
-        while let Some(notification) = self.waiting.recv().await {
+    /// Sends until `end` begins and the queue is empty.
+    pub(crate) async fn run(mut self, end: Shutdown) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = self.waiting.recv() => next,
+                () = end.wait() => None,
+            };
+            let Some(notification) = next else { return };
             match nsq_api::to_json(&notification) {
                 Ok(json) => self.send(Bytes::from(json)).await,
                 Err(error) => self.log.error(format_args!("NOTIFY: {error}")),

@@ -85,12 +85,15 @@ impl Server {
     /// When the listener fails.
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let Self { admin, messenger, http: listener, .. } = self;
-        let telling = messenger.map(|messenger| tokio::spawn(messenger.run()));
+        // It goes on behind the last request.
+        let end = Shutdown::new();
+        let telling = messenger.map(|messenger| tokio::spawn(messenger.run(end.clone())));
         let base = admin.options.base_path();
         let log = admin.log.clone();
         let router = Router::new(admin, log.clone(), http::routes()).below(&base);
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
+        end.begin();
         if let Some(telling) = telling
             && tokio::time::timeout(GRACE, telling).await.is_err()
         {

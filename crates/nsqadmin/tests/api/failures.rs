@@ -1,5 +1,8 @@
 //! Some of the daemons, or all of them, do not answer.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use super::support::{Admin, Cluster, nobody};
 
 /// What is said of a daemon that is gone.
@@ -30,15 +33,41 @@ fn an_nsqlookupd_that_is_gone_is_a_warning() {
 
 #[test]
 fn steps_that_fail_are_told_one_after_the_other() {
-    let mut cluster = Cluster::with_clicks();
-    let admin = Admin::of_lookupds(&[cluster.lookupd(), nobody()], &[]);
-    cluster.nsqds[1].kill();
-    let answer = admin.get("/api/counter");
-    let steps = answer.split_once(r#""message":"WARNING: "#).expect("a warning").1;
-    let steps: Vec<_> = steps.split("; ").collect();
-    // An nsqlookupd notices at once that an nsqd was killed, if not before it is asked.
-    assert!(steps[0].contains("/nodes"), "{answer}");
-    assert!(answer.contains("clicks:archive:"), "{answer}");
+    let cluster = Cluster::with_clicks();
+    let gone = nobody();
+    let admin = Admin::of_lookupds(&[cluster.lookupd(), gone], &[]);
+    let asking = refused("Get", gone, "/lookup?topic=clicks");
+    let deleting = refused("Post", gone, "/topic/delete?topic=clicks");
+    let expected = format!(r#"200 {{"message":"WARNING: {asking}; {deleting}"}}"#);
+    admin.check("DELETE /api/topics/clicks", &expected);
+    assert!(!cluster.stats(0).contains("clicks"));
+}
+
+#[test]
+fn an_action_that_failed_on_all_nsqd_is_an_error() {
+    // An nsqlookupd that tells of an nsqd that is gone.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (lookupd, gone) = (listener.local_addr().expect("it is bound"), nobody());
+    let body = format!(
+        r#"{{"channels":[],"producers":[{{"broadcast_address":"127.0.0.1","http_port":{}}}]}}"#,
+        gone.port()
+    );
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody connects");
+        let (mut reader, mut line) = (BufReader::new(&stream), String::new());
+        while reader.read_line(&mut line).expect("text") > 2 {
+            line.clear();
+        }
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+        stream.write_all(answer.as_bytes()).expect("it reads");
+    });
+    let admin = Admin::of_lookupds(&[lookupd], &[]);
+    let failed = refused("Post", gone, "/topic/pause?topic=t");
+    let expected =
+        format!(r#"502 {{"message":"UPSTREAM_ERROR: failed to query any nsqd: {failed}"}}"#);
+    admin.check(r#"POST /api/topics/t {"action":"pause"}"#, &expected);
+    answering.join().expect("no panic");
 }
 
 #[test]

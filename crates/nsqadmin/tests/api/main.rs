@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod failures;
+mod graphite;
 mod notifications;
 mod shapes;
 mod support;
