@@ -6,16 +6,20 @@
 mod access;
 mod address;
 mod admin;
+mod chart;
 mod cidr;
 mod graphite;
+mod health;
 mod http;
 mod notification;
 mod notifier;
 mod options;
+mod overview;
 mod server;
 mod tls;
 mod upstream;
 mod view;
+mod watch;
 
 use std::process::ExitCode;
 
