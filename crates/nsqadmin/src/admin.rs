@@ -1,5 +1,7 @@
 //! What endpoints share.
 
+use std::sync::Arc;
+
 use nsq_api::HttpClient;
 use nsq_api::cluster::Cluster;
 use nsq_app::Logger;
@@ -9,6 +11,7 @@ use crate::cidr::Cidr;
 use crate::notification::Notification;
 use crate::notifier::Notifier;
 use crate::options::Options;
+use crate::watch::Watch;
 
 /// One running nsqadmin.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub(crate) struct Admin {
     /// Changeable, unlike the other options.
     pub(crate) lookupds: RwLock<Vec<String>>,
     pub(crate) notifier: Option<Notifier>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 impl Admin {

@@ -3,6 +3,12 @@
 mod change;
 mod config;
 mod graphite;
+<<<<<<< HEAD
+=======
+mod health;
+mod history;
+mod names;
+>>>>>>> wt-b
 mod show;
 
 use std::sync::Arc;
@@ -22,6 +28,8 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/api/nodes/:node", show::node),
         get("/api/counter", show::counter),
         get("/api/graphite", graphite::rate),
+        get("/api/history", history::show),
+        get("/api/health", health::show),
         post("/api/topics", change::create).reads_body(),
         post("/api/topics/:topic", change::topic).reads_body(),
         post("/api/topics/:topic/:channel", change::channel).reads_body(),

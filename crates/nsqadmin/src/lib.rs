@@ -8,17 +8,22 @@ mod act;
 mod address;
 mod admin;
 mod ask;
+mod chart;
 mod cidr;
 mod graphite;
+mod health;
 mod http;
 mod names;
 mod notification;
 mod notifier;
 mod options;
+mod overview;
 mod server;
 mod tls;
 mod upstream;
 mod view;
+mod watch;
+mod web;
 
 use std::process::ExitCode;
 

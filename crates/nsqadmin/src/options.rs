@@ -74,6 +74,10 @@ nsq_app::flags! {
             => statsd_gauge_format: String = "stats.gauges.%s".to_owned();
         /// time interval nsqd is configured to push to statsd (must match nsqd)
         "statsd-interval" => statsd_interval: Duration = Duration::from_secs(60);
+        /// how often nsqadmin looks at all nodes for its own charts and findings; 0 for never
+        "history-interval" => history_interval: Duration = Duration::from_secs(10);
+        /// how long what nsqadmin has seen is kept in memory
+        "history-length" => history_length: Duration = Duration::from_secs(3600);
         /// (development use only)
         "dev-static-dir", without effect "there are no pages yet"
             => dev_static_dir: String = String::new();

@@ -15,6 +15,7 @@ use crate::cidr::Cidr;
 use crate::graphite::Graphite;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
+use crate::watch::Watch;
 use crate::{address, http, tls};
 
 /// More than any daemon says.
@@ -55,7 +56,8 @@ impl Server {
         let queue = endpoint.map(|endpoint| notifier(endpoint, client.clone(), log.clone()));
         let (notifier, messenger) = queue.unzip();
         let lookupds = RwLock::new(options.nsqlookupd_http_addresses.clone());
-        let admin = Admin { options, log, client, config_from, lookupds, notifier };
+        let watch = Arc::new(Watch::new(options.history_interval, options.history_length));
+        let admin = Admin { options, log, client, config_from, lookupds, notifier, watch };
         Ok(Self { admin: Arc::new(admin), messenger, http, tls })
     }
 
