@@ -50,6 +50,11 @@ impl Warnings {
         }
     }
 
+    /// Whether everybody answered, and obeyed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// For the field `message`.
     pub(crate) fn message(&self) -> String {
         match self.steps.is_empty() {

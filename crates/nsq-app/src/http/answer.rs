@@ -178,6 +178,18 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR")
     }
 
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The message, a code on all but plain endpoints.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same with one more header, as [`Answer::with_header`].
     ///
     /// # Panics

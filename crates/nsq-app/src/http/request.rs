@@ -94,6 +94,12 @@ impl Request {
         self.head.uri.path()
     }
 
+    /// The query as sent, unchecked.
+    #[must_use]
+    pub fn raw_query(&self) -> Option<&str> {
+        self.head.uri.query()
+    }
+
     /// What stands in the place of the route's `:name`, unescaped.
     #[must_use]
     pub fn parameter(&self) -> Option<&str> {

@@ -12,23 +12,23 @@ use super::{ALL_NODES, ClientView, LatencyView, Owner};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct ChannelView {
     pub(crate) node: String,
-    hostname: String,
-    topic_name: String,
+    pub(crate) hostname: String,
+    pub(crate) topic_name: String,
     pub(crate) channel_name: String,
-    depth: i64,
-    memory_depth: i64,
-    backend_depth: i64,
-    in_flight_count: i64,
-    deferred_count: i64,
-    requeue_count: u64,
-    timeout_count: u64,
+    pub(crate) depth: i64,
+    pub(crate) memory_depth: i64,
+    pub(crate) backend_depth: i64,
+    pub(crate) in_flight_count: i64,
+    pub(crate) deferred_count: i64,
+    pub(crate) requeue_count: u64,
+    pub(crate) timeout_count: u64,
     pub(crate) message_count: u64,
-    client_count: i64,
+    pub(crate) client_count: i64,
     /// Only when merged.
-    nodes: Option<Vec<Self>>,
+    pub(crate) nodes: Option<Vec<Self>>,
     pub(crate) clients: Option<Vec<ClientView>>,
-    paused: bool,
-    e2e_processing_latency: Option<LatencyView>,
+    pub(crate) paused: bool,
+    pub(crate) e2e_processing_latency: Option<LatencyView>,
 }
 
 impl ChannelView {
@@ -118,7 +118,7 @@ impl ChannelView {
 
 /// The channels of all nodes, by name. One that a single node has stays as that node tells it.
 pub(crate) fn merged_channels<'a>(
-    topic: &str,
+    pub(crate) topic: &str,
     channels: impl IntoIterator<Item = &'a ChannelView>,
 ) -> Vec<ChannelView> {
     let mut by_name: BTreeMap<&str, Vec<ChannelView>> = BTreeMap::new();

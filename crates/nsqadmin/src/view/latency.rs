@@ -9,7 +9,7 @@ use super::ALL_NODES;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct LatencyView {
     count: u64,
-    percentiles: Option<Vec<PercentileView>>,
+    pub(crate) percentiles: Option<Vec<PercentileView>>,
     /// Only when merged.
     topic: String,
     channel: String,
@@ -18,12 +18,12 @@ pub(crate) struct LatencyView {
 
 /// Keys sorted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct PercentileView {
-    average: f64,
+pub(crate) struct PercentileView {
+    pub(crate) average: f64,
     count: u64,
-    max: f64,
-    min: f64,
-    quantile: f64,
+    pub(crate) max: f64,
+    pub(crate) min: f64,
+    pub(crate) quantile: f64,
     /// What the node said; nothing when merged.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<f64>,

@@ -8,18 +8,18 @@ use super::{ALL_NODES, ChannelView, LatencyView, Owner, merged_channels};
 /// One topic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct TopicView {
-    node: String,
-    hostname: String,
-    topic_name: String,
-    depth: i64,
-    memory_depth: i64,
-    backend_depth: i64,
+    pub(crate) node: String,
+    pub(crate) hostname: String,
+    pub(crate) topic_name: String,
+    pub(crate) depth: i64,
+    pub(crate) memory_depth: i64,
+    pub(crate) backend_depth: i64,
     pub(crate) message_count: u64,
     /// Only when merged.
-    nodes: Option<Vec<Self>>,
+    pub(crate) nodes: Option<Vec<Self>>,
     pub(crate) channels: Option<Vec<ChannelView>>,
-    paused: bool,
-    e2e_processing_latency: Option<LatencyView>,
+    pub(crate) paused: bool,
+    pub(crate) e2e_processing_latency: Option<LatencyView>,
 }
 
 impl TopicView {

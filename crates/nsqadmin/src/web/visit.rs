@@ -57,6 +57,11 @@ impl Visit {
         self.link(&format!("/topics/{}/{}", escaped(topic), escaped(channel)))
     }
 
+    /// Where the messages of a topic are shown as they come.
+    pub(super) fn tail(&self, topic: &str) -> String {
+        self.link(&format!("/tail/{}", escaped(topic)))
+    }
+
     /// By `address:port`.
     pub(super) fn node(&self, node: &str) -> String {
         self.link(&format!("/nodes/{}", escaped(node)))

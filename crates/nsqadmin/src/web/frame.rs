@@ -1,0 +1,175 @@
+//! What surrounds the content of every page.
+
+use maud::{DOCTYPE, Markup, html};
+use nsq_app::http::{Answer, HeaderValue};
+
+use super::assets::{self, Asset};
+use super::visit::Visit;
+use crate::admin::Admin;
+use crate::upstream::Warnings;
+
+/// What a page shows.
+pub(super) struct Content {
+    pub(super) title: String,
+    pub(super) section: Section,
+    /// Who did not answer.
+    pub(super) warnings: Warnings,
+    pub(super) body: Markup,
+}
+
+/// What the bar on top leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Topics,
+    Nodes,
+    Counter,
+    Lookup,
+}
+
+/// htmx evaluates nothing, adds no styles of its own, which the policy would refuse, and keeps no
+/// copies of pages, which would be old.
+const HTMX_CONFIG: &str = concat!(
+    r#"{"allowEval":false,"includeIndicatorStyles":false,"historyCacheSize":0,"#,
+    r#""refreshOnHistoryMiss":true}"#
+);
+
+/// Nothing comes from elsewhere, and nothing that stands in the page itself is run.
+const POLICY: &str = concat!(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; ",
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The whole page.
+pub(super) fn page(admin: &Admin, visit: &Visit, content: &Content) -> Answer {
+    let t = visit.language;
+    let markup = html! {
+        (DOCTYPE)
+        html lang=(t.tag()) {
+            (head(visit, &content.title))
+            body {
+                a.skip href="#main" { (t.skip_to_content()) }
+                (bar(visit, content.section))
+                main #main tabindex="-1" data-live=(live(visit)) {
+                    (inner(visit, content))
+                }
+                (foot(admin, visit))
+            }
+        }
+    };
+    dressed(visit, markup)
+}
+
+/// What is inside of `<main>`: all that changes while a page is looked at.
+pub(super) fn inner(visit: &Visit, content: &Content) -> Markup {
+    let warning = content.warnings.message();
+    html! {
+        @if !warning.is_empty() {
+            div.notice.warning #warnings role="status" {
+                p { (visit.language.some_did_not_answer()) }
+                pre { (warning.trim_start_matches("WARNING: ")) }
+            }
+        }
+        (content.body)
+    }
+}
+
+/// HTML with what goes with it, so that no browser lets anybody else meddle.
+pub(super) fn dressed(visit: &Visit, markup: Markup) -> Answer {
+    let fixed = |text| HeaderValue::from_static(text);
+    let answer = Answer::of_type("text/html; charset=utf-8", markup.into_string())
+        .with_header("x-content-type-options", fixed("nosniff"))
+        .with_header("x-frame-options", fixed("DENY"))
+        .with_header("referrer-policy", fixed("same-origin"))
+        .with_header("vary", fixed("Accept-Language, Cookie"))
+        .with_header("cache-control", fixed("no-store"))
+        .with_header("content-security-policy", fixed(POLICY));
+    // The cookie is made of our own path and letters.
+    let cookie = visit.token.cookie(visit.cookie_path(), visit.is_https);
+    let cookie = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok());
+    match cookie.filter(|_| visit.is_admin) {
+        Some(cookie) => answer.with_header("set-cookie", cookie),
+        None => answer,
+    }
+}
+
+/// Where a page hears of what has changed.
+fn live(visit: &Visit) -> String {
+    let separator = if visit.target.contains('?') { '&' } else { '?' };
+    format!("{}{separator}live", visit.target)
+}
+
+fn head(visit: &Visit, title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="htmx-config" content=(HTMX_CONFIG);
+            title { (title) " · nsqadmin" }
+            link rel="icon" type="image/svg+xml" href=(link(visit, &assets::ICON));
+            link rel="stylesheet" href=(link(visit, &assets::PLOT_STYLE));
+            link rel="stylesheet" href=(link(visit, &assets::STYLE));
+            @for script in [&assets::HTMX, &assets::MORPH, &assets::PLOT, &assets::SCRIPT] {
+                script defer src=(link(visit, script)) {}
+            }
+        }
+    }
+}
+
+fn link(visit: &Visit, asset: &Asset) -> String {
+    visit.link(&format!("/static/{}?v={:08x}", asset.name, asset.check()))
+}
+
+fn bar(visit: &Visit, section: Section) -> Markup {
+    let t = visit.language;
+    let sections = [
+        (Section::Topics, visit.home(), t.topics()),
+        (Section::Nodes, visit.link("/nodes"), t.nodes()),
+        (Section::Counter, visit.link("/counter"), t.counter()),
+        (Section::Lookup, visit.link("/lookup"), t.lookup()),
+    ];
+    html! {
+        header.bar {
+            a.brand href=(visit.home()) { "NSQ" }
+            nav aria-label=(t.main_navigation()) {
+                ul {
+                    @for (of, link, name) in sections {
+                        li { a href=(link) aria-current=[(of == section).then_some("page")] { (name) } }
+                    }
+                }
+            }
+            div.tools {
+                // Both work only with scripting, and are shown by it.
+                button #theme type="button" hidden { (t.light_or_dark()) }
+                button #freeze type="button" hidden aria-pressed="false"
+                    data-frozen=(t.live_updates_stopped()) { (t.live()) }
+                a href="https://nsq.io/" rel="noreferrer" { (t.documentation()) }
+                span.version { "v" (nsq_app::version::NSQ_VERSION) }
+            }
+        }
+    }
+}
+
+fn foot(admin: &Admin, visit: &Visit) -> Markup {
+    let t = visit.language;
+    html! {
+        footer {
+            @if admin.lookupds.read().is_empty() {
+                p { (t.asks_nsqds(admin.options.nsqd_http_addresses.len())) }
+            } @else {
+                p { (t.asks_lookupds(admin.lookupds.read().len())) }
+            }
+            noscript { p { (t.without_scripting()) } }
+            dialog #confirm aria-labelledby="confirm-title" {
+                form method="dialog" {
+                    h2 #confirm-title { (t.are_you_sure()) }
+                    p #confirm-text {}
+                    p.buttons {
+                        button value="cancel" autofocus { (t.cancel()) }
+                        button.danger value="yes" #confirm-yes {}
+                    }
+                }
+            }
+        }
+    }
+}
