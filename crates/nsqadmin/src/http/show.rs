@@ -1,5 +1,6 @@
 //! What there is, and how it stands.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use super::topic_nodes::topic_nodes;
 use crate::admin::Admin;
 use crate::upstream::{Warnings, failed};
-use crate::view::{ChannelView, NodeView, Owner, TopicView};
+use crate::view::{ChannelView, NodeView, Owner, Selection, TopicView};
 
 /// Of how many topics the channels are asked for at once.
 const CHANNELS_ASKED_AT_ONCE: usize = 16;
@@ -28,6 +29,8 @@ struct WithMessage<T> {
 #[derive(Serialize)]
 struct TopicsView {
     topics: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
     message: String,
 }
 
@@ -35,12 +38,16 @@ struct TopicsView {
 #[derive(Serialize)]
 struct InactiveView {
     topics: BTreeMap<String, Option<Vec<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
     message: String,
 }
 
 #[derive(Serialize)]
 struct NodesView {
     nodes: Option<Vec<NodeView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
     message: String,
 }
 
@@ -50,12 +57,16 @@ struct OneNodeView {
     topics: Option<Vec<TopicView>>,
     total_messages: u64,
     total_clients: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
     message: String,
 }
 
 #[derive(Serialize)]
 struct CounterView {
     stats: BTreeMap<String, CountView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
     message: String,
 }
 
@@ -72,30 +83,34 @@ pub(super) async fn topics(admin: Arc<Admin>, request: Request) -> HandlerResult
     let query = request
         .query()
         .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let cluster = admin.cluster();
+    let (cluster, selection) = (admin.cluster(), Selection::of(&query)?);
     if query.first("inactive").as_deref() == Some("true") {
-        return inactive_topics(&cluster).await;
+        return inactive_topics(&cluster, &selection).await;
     }
     let mut warnings = Warnings::default();
-    let topics = warnings.take(cluster.topics().await).map_err(failed)?;
-    let topics = Some(topics).filter(|topics| !topics.is_empty());
-    Answer::json(&TopicsView { topics, message: warnings.message() })
+    let names = warnings.take(cluster.topics().await).map_err(failed)?;
+    let page = selection.apply(names, |name| name);
+    let topics = Some(page.items).filter(|topics| !topics.is_empty());
+    Answer::json(&TopicsView { topics, total: page.said_total, message: warnings.message() })
 }
 
-/// Those that nsqlookupd knows and that no nsqd is shown for.
-async fn inactive_topics(cluster: &Cluster) -> HandlerResult {
+/// Those that nsqlookupd knows and that no nsqd is shown for. Channels are asked for only of those
+/// that are selected.
+async fn inactive_topics(cluster: &Cluster, selection: &Selection) -> HandlerResult {
     let mut warnings = Warnings::default();
-    let mut topics = BTreeMap::new();
+    let mut inactive = Vec::new();
     if cluster.entry() == Daemons::Lookupds {
         let names = warnings.take(cluster.topics().await).map_err(failed)?;
         let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
         let of_nodes = nodes.iter().flat_map(|node| &node.topics);
         let shown = of_nodes.filter(|topic| !topic.is_tombstoned).map(|topic| &*topic.name);
         let shown: std::collections::BTreeSet<&str> = shown.collect();
-        let inactive = names.into_iter().filter(|name| !shown.contains(&**name));
-        topics = channels_of(cluster, inactive, &mut warnings).await?;
+        inactive = names;
+        inactive.retain(|name| !shown.contains(&**name));
     }
-    Answer::json(&InactiveView { topics, message: warnings.message() })
+    let page = selection.apply(inactive, |name| name);
+    let topics = channels_of(cluster, page.items.into_iter(), &mut warnings).await?;
+    Answer::json(&InactiveView { topics, total: page.said_total, message: warnings.message() })
 }
 
 /// The channels of each of these topics, asked for not too many at once.
@@ -160,16 +175,25 @@ pub(super) async fn channel(admin: Arc<Admin>, request: Request) -> HandlerResul
     Answer::json(&WithMessage { data, message: warnings.message() })
 }
 
-pub(super) async fn nodes(admin: Arc<Admin>, _: Request) -> HandlerResult {
-    let mut warnings = Warnings::default();
+pub(super) async fn nodes(admin: Arc<Admin>, request: Request) -> HandlerResult {
+    let query = request.query()?;
+    let (selection, mut warnings) = (Selection::of(&query)?, Warnings::default());
     let nodes = warnings.take(admin.cluster().nodes().await).map_err(failed)?;
-    let nodes: Vec<_> = nodes.into_iter().map(NodeView::from).collect();
+    // Found by either; a line break is in neither.
+    let named = |node: Node| (format!("{}\n{}", node.hostname, node.http_address()), node);
+    let page = selection.apply(nodes.into_iter().map(named), |(name, _)| name);
+    let mut nodes: Vec<_> = page.items.into_iter().map(|(_, node)| NodeView::from(node)).collect();
+    if query.first("topics").as_deref() == Some("false") {
+        nodes = nodes.into_iter().map(NodeView::without_topics).collect();
+    }
     let nodes = Some(nodes).filter(|nodes| !nodes.is_empty());
-    Answer::json(&NodesView { nodes, message: warnings.message() })
+    Answer::json(&NodesView { nodes, total: page.said_total, message: warnings.message() })
 }
 
+/// The sums are those of all its topics, whichever are selected.
 pub(super) async fn node(admin: Arc<Admin>, request: Request) -> HandlerResult {
     let name = request.parameter().unwrap_or_default();
+    let selection = Selection::of(&request.query()?)?;
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
     let node = known_node(&cluster, name, &mut warnings).await?;
     let query = StatsQuery { include_clients: true, ..StatsQuery::default() };
@@ -179,19 +203,38 @@ pub(super) async fn node(admin: Arc<Admin>, request: Request) -> HandlerResult {
     let clients = channels.map(|channel| channel.clients.as_ref().map_or(0, Vec::len));
     let total_clients = clients.sum::<usize>();
     let counts = topics.iter().map(|topic| topic.message_count);
+    let total_messages = counts.fold(0, u64::saturating_add);
+    let page = selection.apply(topics, |topic| &topic.topic_name);
     Answer::json(&OneNodeView {
         node: name.to_owned(),
-        total_messages: counts.fold(0, u64::saturating_add),
+        total_messages,
         total_clients: i64::try_from(total_clients).unwrap_or(i64::MAX),
-        topics: Some(topics).filter(|topics| !topics.is_empty()),
+        topics: Some(page.items).filter(|topics| !topics.is_empty()),
+        total: page.said_total,
         message: warnings.message(),
     })
 }
 
-pub(super) async fn counter(admin: Arc<Admin>, _: Request) -> HandlerResult {
+/// What is selected is selected by its key.
+pub(super) async fn counter(admin: Arc<Admin>, request: Request) -> HandlerResult {
+    let query = request.query()?;
+    let selection = Selection::of(&query)?;
+    let wanted = |key| query.first(key).map(Cow::into_owned).filter(|name| !name.is_empty());
+    let (topic, channel) = (wanted("topic"), wanted("channel"));
+    let stats_query = StatsQuery { topic, channel, include_clients: false };
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
     let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
-    let stats = stats_of(&cluster, &nodes, &StatsQuery::default(), &mut warnings).await?;
+    let stats = stats_of(&cluster, &nodes, &stats_query, &mut warnings).await?;
+    let page = selection.apply(counts(stats), |(key, _)| key);
+    Answer::json(&CounterView {
+        stats: page.items.into_iter().collect(),
+        total: page.said_total,
+        message: warnings.message(),
+    })
+}
+
+/// The messages of each channel on each node, by `topic:channel:node`.
+fn counts(stats: Vec<NodeStats>) -> BTreeMap<String, CountView> {
     let mut counts = BTreeMap::new();
     for NodeStats { node, topics, .. } in stats {
         let address = node.http_address();
@@ -208,7 +251,7 @@ pub(super) async fn counter(admin: Arc<Admin>, _: Request) -> HandlerResult {
             }
         }
     }
-    Answer::json(&CounterView { stats: counts, message: warnings.message() })
+    counts
 }
 
 /// The node with this name: `address:port` of its HTTP.

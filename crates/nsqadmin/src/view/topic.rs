@@ -10,7 +10,7 @@ use super::{ALL_NODES, ChannelView, LatencyView, Owner, merged_channels};
 pub(crate) struct TopicView {
     node: String,
     hostname: String,
-    topic_name: String,
+    pub(crate) topic_name: String,
     depth: i64,
     memory_depth: i64,
     backend_depth: i64,
