@@ -8,3 +8,4 @@ mod notifications;
 mod paging;
 mod shapes;
 mod support;
+mod tokens;
