@@ -35,21 +35,27 @@ mod bearer;
 mod body;
 mod connection;
 mod escape;
+mod form;
 mod path;
 mod query;
 mod request;
+mod response_body;
 mod route;
 mod router;
 mod server;
+mod stream;
 
 pub use answer::{Answer, Failure, HandlerResult};
 pub use body::BodyError;
+pub use form::Form;
+pub use hyper::header::HeaderValue;
 pub use hyper::{HeaderMap, Method, StatusCode};
 pub use query::{InvalidQuery, Query};
 pub use request::Request;
 pub use route::{Route, delete, get, post, put};
 pub use router::Router;
 pub use server::serve;
+pub use stream::{Closed, StreamSender};
 
 /// What somebody gets to read who speaks plain HTTP where TLS is spoken; Go's words.
 pub const NOT_HTTPS: nsq_net::Refusal = nsq_net::Refusal {

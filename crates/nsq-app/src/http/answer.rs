@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, InvalidHeaderValue, LOCATION,
@@ -13,11 +12,13 @@ use hyper::{Response, StatusCode};
 use nsq_api::{ErrorBody, to_json};
 use serde::Serialize;
 
-use super::escape::escape_html;
+use super::escape::{escape_html, escape_location};
+use super::response_body::ResponseBody;
 use super::route::Style;
+use super::stream::{Stream, StreamSender};
 
 /// A finished HTTP response.
-pub(super) type Wire = Response<Full<Bytes>>;
+pub(super) type Wire = Response<ResponseBody>;
 
 /// What a handler returns.
 pub type HandlerResult = Result<Answer, Failure>;
@@ -33,29 +34,34 @@ const TOO_LARGE: ReasonPhrase = ReasonPhrase::from_static(b"Request Entity Too L
 const NO_HOST: ReasonPhrase =
     ReasonPhrase::from_static(b"Bad Request: missing required Host header");
 
-/// A successful outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An outcome that the handler has a body for; mostly a success.
+#[derive(Debug)]
 pub struct Answer {
-    body: Bytes,
+    status: StatusCode,
+    body: ResponseBody,
     /// Without one, text if there is a body.
     content_type: Option<HeaderValue>,
-    extra: Option<ExtraHeader>,
+    headers: Headers,
 }
 
-/// A header of ours with a number.
-type ExtraHeader = (&'static str, u64);
+/// Headers that a handler adds; mostly there are none.
+type Headers = Vec<(HeaderName, HeaderValue)>;
 
 impl Answer {
+    fn new(body: ResponseBody, content_type: Option<HeaderValue>) -> Self {
+        Self { status: StatusCode::OK, body, content_type, headers: Vec::new() }
+    }
+
     /// Nothing to say.
     #[must_use]
     pub fn empty() -> Self {
-        Self { body: Bytes::new(), content_type: None, extra: None }
+        Self::new(ResponseBody::empty(), None)
     }
 
     /// Plain text. Empty text is like [`empty`](Self::empty).
     #[must_use]
     pub fn text(text: impl Into<Bytes>) -> Self {
-        Self { body: text.into(), content_type: None, extra: None }
+        Self::new(ResponseBody::Whole(text.into()), None)
     }
 
     /// A value as JSON.
@@ -70,7 +76,7 @@ impl Answer {
     /// JSON text.
     #[must_use]
     pub fn of_json(text: impl Into<Bytes>) -> Self {
-        Self { body: text.into(), content_type: Some(JSON), extra: None }
+        Self::new(ResponseBody::Whole(text.into()), Some(JSON))
     }
 
     /// A body in any other form.
@@ -80,14 +86,53 @@ impl Answer {
     /// When `content_type` is no header value: it is written by us.
     #[must_use]
     pub fn of_type(content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let content_type = Some(HeaderValue::from_static(content_type));
-        Self { body: body.into(), content_type, extra: None }
+        let content_type = HeaderValue::from_static(content_type);
+        Self::new(ResponseBody::Whole(body.into()), Some(content_type))
     }
 
-    /// The same with a header of ours, whose name is in lower case.
+    /// A body that is sent piece by piece through the sender, which a task of its own keeps. The
+    /// request's line in the log is written when the head goes out.
+    ///
+    /// # Panics
+    ///
+    /// As [`of_type`](Self::of_type).
     #[must_use]
-    pub fn with_header(self, name: &'static str, value: u64) -> Self {
-        Self { extra: Some((name, value)), ..self }
+    pub fn stream(content_type: &'static str) -> (Self, StreamSender) {
+        let (stream, sender) = Stream::new();
+        let content_type = HeaderValue::from_static(content_type);
+        (Self::new(ResponseBody::Stream(stream), Some(content_type)), sender)
+    }
+
+    /// `303`: what was asked for is done, and the page to go on with is there. What no header can
+    /// hold is percent-escaped in `location`, all that is no printable ASCII.
+    #[must_use]
+    pub fn see_other(location: &str) -> Self {
+        match HeaderValue::try_from(escape_location(location)) {
+            Ok(location) => {
+                let headers = vec![(LOCATION, location)];
+                Self { status: StatusCode::SEE_OTHER, headers, ..Self::empty() }
+            }
+            // Printable ASCII always is a header value.
+            Err(_) => Self::empty().with_status(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    /// The same with another status, such as `404` for a page that says so.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The same with one more header. A name that is added twice is sent twice; that of the
+    /// content type is none to add.
+    ///
+    /// # Panics
+    ///
+    /// When `name` is no header name in lower case: it is written by us.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((HeaderName::from_static(name), value.into()));
+        self
     }
 }
 
@@ -98,7 +143,7 @@ pub struct Failure {
     message: Cow<'static, str>,
     /// The message is the whole body already.
     is_body: bool,
-    extra: Option<ExtraHeader>,
+    headers: Headers,
 }
 
 impl Failure {
@@ -106,7 +151,7 @@ impl Failure {
     /// endpoints.
     #[must_use]
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), is_body: false, extra: None }
+        Self { status, message: message.into(), is_body: false, headers: Vec::new() }
     }
 
     /// A 400.
@@ -133,25 +178,35 @@ impl Failure {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR")
     }
 
-    /// The same with a header of ours, whose name is in lower case.
+    /// The same with one more header, as [`Answer::with_header`].
+    ///
+    /// # Panics
+    ///
+    /// As there.
     #[must_use]
-    pub fn with_header(self, name: &'static str, value: u64) -> Self {
-        Self { extra: Some((name, value)), ..self }
+    pub fn with_header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((HeaderName::from_static(name), value.into()));
+        self
     }
 }
 
 /// The response of an endpoint.
 pub(super) fn of_handler(style: Style, result: HandlerResult) -> Wire {
-    let extra = match &result {
-        Ok(answer) => answer.extra,
-        Err(failure) => failure.extra,
+    let (mut response, headers) = match result {
+        Ok(mut answer) => {
+            let headers = std::mem::take(&mut answer.headers);
+            (success(style, answer), headers)
+        }
+        Err(mut failure) => {
+            let headers = std::mem::take(&mut failure.headers);
+            (refusal(style, &failure), headers)
+        }
     };
-    let mut response = match result {
-        Ok(answer) => success(style, answer),
-        Err(failure) => refusal(style, &failure),
-    };
-    if let Some((name, value)) = extra {
-        response.headers_mut().insert(HeaderName::from_static(name), value.into());
+    for (name, value) in headers {
+        response.headers_mut().append(name, value);
+    }
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        response.extensions_mut().insert(TOO_LARGE);
     }
     response
 }
@@ -159,7 +214,8 @@ pub(super) fn of_handler(style: Style, result: HandlerResult) -> Wire {
 fn success(style: Style, answer: Answer) -> Wire {
     let text = Some(TEXT).filter(|_| !answer.body.is_empty());
     let content_type = answer.content_type.or(text);
-    let mut response = Response::new(Full::new(answer.body));
+    let mut response = Response::new(answer.body);
+    *response.status_mut() = answer.status;
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
@@ -180,14 +236,11 @@ fn refusal(style: Style, failure: &Failure) -> Wire {
             (to_json(&body).map_or_else(|_| message(), Bytes::from), JSON)
         }
     };
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(ResponseBody::Whole(body));
     *response.status_mut() = failure.status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     if style == Style::Nsq {
         response.headers_mut().insert(NSQ_CONTENT_TYPE, NSQ_CONTENT_TYPE_VALUE);
-    }
-    if failure.status == StatusCode::PAYLOAD_TOO_LARGE {
-        response.extensions_mut().insert(TOO_LARGE);
     }
     response
 }
@@ -210,23 +263,23 @@ pub(super) fn unauthorized() -> Wire {
 
 /// The answer to OPTIONS: empty, with the methods that exist.
 pub(super) fn options(allowed: &str) -> Result<Wire, InvalidHeaderValue> {
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(ResponseBody::empty());
     response.headers_mut().insert(ALLOW, HeaderValue::from_str(allowed)?);
     Ok(response)
 }
 
 /// The answer to `OPTIONS *`.
 pub(super) fn empty() -> Wire {
-    Response::new(Full::default())
+    Response::new(ResponseBody::empty())
 }
 
 /// Sends a client to the right spelling of its path: 301 with a page for GET, bare 307 for others.
 pub(super) fn redirect(location: &str, is_get: bool) -> Result<Wire, InvalidHeaderValue> {
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     if is_get {
         let page = format!("<a href=\"{}\">Moved Permanently</a>.\n\n", escape_html(location));
-        *response.body_mut() = Full::new(page.into());
+        *response.body_mut() = ResponseBody::Whole(page.into());
         *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
         response.headers_mut().insert(CONTENT_TYPE, HTML);
     }
@@ -236,7 +289,7 @@ pub(super) fn redirect(location: &str, is_get: bool) -> Result<Wire, InvalidHead
 
 /// A request that is no proper HTTP, in Go's words.
 pub(super) fn malformed() -> Wire {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"400 Bad Request")));
+    let mut response = Response::new(ResponseBody::Whole(Bytes::from_static(b"400 Bad Request")));
     *response.status_mut() = StatusCode::BAD_REQUEST;
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
     close_after(&mut response);
@@ -247,7 +300,7 @@ pub(super) fn malformed() -> Wire {
 pub(super) fn host_missing() -> Wire {
     let mut response = malformed();
     *response.body_mut() =
-        Full::new(Bytes::from_static(b"400 Bad Request: missing required Host header"));
+        ResponseBody::Whole(Bytes::from_static(b"400 Bad Request: missing required Host header"));
     response.extensions_mut().insert(NO_HOST);
     response
 }

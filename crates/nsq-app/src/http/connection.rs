@@ -12,6 +12,9 @@ pub(super) struct Connection {
     body_unread: AtomicBool,
     has_asked: AtomicBool,
     busy: AtomicBool,
+    /// The response to the last request was a stream.
+    streams: AtomicBool,
+    stream_must_end: AtomicBool,
     evicted: AtomicBool,
     eviction: Notify,
 }
@@ -23,6 +26,8 @@ impl Connection {
             body_unread: AtomicBool::new(false),
             has_asked: AtomicBool::new(false),
             busy: AtomicBool::new(false),
+            streams: AtomicBool::new(false),
+            stream_must_end: AtomicBool::new(false),
             evicted: AtomicBool::new(false),
             eviction: Notify::new(),
         }
@@ -31,6 +36,7 @@ impl Connection {
     /// Notes that the head of a request has come.
     pub(super) fn on_request(&self) {
         self.has_asked.store(true, Ordering::Relaxed);
+        self.streams.store(false, Ordering::Relaxed);
     }
 
     /// Whether there was a request, so that a response may be on its way.
@@ -54,6 +60,23 @@ impl Connection {
             self.eviction.notify_one();
         }
         closes
+    }
+
+    /// Notes that the response is a stream.
+    pub(super) fn begin_stream(&self) {
+        self.streams.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the stream that is under way, or one that begins now, when its body is next polled.
+    /// Returns whether there is one.
+    pub(super) fn end_stream(&self) -> bool {
+        self.stream_must_end.store(true, Ordering::Relaxed);
+        self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Whether a stream has to end.
+    pub(super) fn stream_must_end(&self) -> bool {
+        self.stream_must_end.load(Ordering::Relaxed)
     }
 
     /// Returns when the connection has to make room.

@@ -55,6 +55,19 @@ pub(super) fn escape_path(path: &str) -> String {
     escaped
 }
 
+/// Escapes what cannot stand in a URL at all: all but printable ASCII.
+pub(super) fn escape_location(location: &str) -> String {
+    let mut escaped = String::with_capacity(location.len());
+    for byte in location.bytes() {
+        if byte.is_ascii_graphic() {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
 /// Escapes text inside an HTML attribute, with Go's spellings.
 pub(super) fn escape_html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -98,6 +111,7 @@ mod tests {
     #[test]
     fn paths_and_html() {
         assert_eq!(escape_path("/a b/é\r\n%"), "/a%20b/%C3%A9%0D%0A%25");
+        assert_eq!(escape_location("/a?b=%20c d\r\né\u{7f}"), "/a?b=%20c%20d%0D%0A%C3%A9%7F");
         assert_eq!(escape_html("/ping?a=<b>&c=\"d'"), "/ping?a=&lt;b&gt;&amp;c=&#34;d&#39;");
     }
 }

@@ -52,6 +52,11 @@ impl<'a> Query<'a> {
         Ok(query)
     }
 
+    /// One that [`parse`](Self::parse) has found well-formed before.
+    pub(super) fn of_checked(raw: &'a str) -> Self {
+        Self { raw }
+    }
+
     /// The value of `key`, the first one if it is repeated. A key without `=` is present and
     /// empty.
     #[must_use]

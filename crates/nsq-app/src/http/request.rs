@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Uri};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
 use nsq_net::Peer;
 
 use super::body::Body;
 use super::connection::Connection;
-use super::{BodyError, InvalidQuery, Query};
+use super::{BodyError, Failure, Form, InvalidQuery, Query};
+
+/// What browsers send a form as, unless files are in it.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// One request on its way through a handler.
 #[derive(Debug)]
@@ -51,6 +55,27 @@ impl Request {
         limit_bytes: u64,
     ) -> Result<BytesMut, BodyError> {
         self.body.read_behind(room, limit_bytes).await
+    }
+
+    /// Reads the body as a form, at most `limit_bytes` of it. For routes as for
+    /// [`read_body`](Self::read_body).
+    ///
+    /// # Errors
+    ///
+    /// `400 INVALID_REQUEST` when it is malformed, `413 BODY_TOO_BIG`, and
+    /// `415 UNSUPPORTED_MEDIA_TYPE` when it says that it is no form. `500` when it breaks off.
+    pub async fn form(&mut self, limit_bytes: u64) -> Result<Form, Failure> {
+        let says_otherwise = self.headers().get(CONTENT_TYPE).is_some_and(|content_type| {
+            let mut parts = content_type.as_bytes().split(|byte| *byte == b';');
+            let media_type = parts.next().unwrap_or_default().trim_ascii();
+            !media_type.eq_ignore_ascii_case(FORM.as_bytes())
+        });
+        if says_otherwise {
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Failure::new(status, "UNSUPPORTED_MEDIA_TYPE"));
+        }
+        let body = self.read_body(limit_bytes).await;
+        Form::parse(&body.map_err(|error| error.refuse("BODY_TOO_BIG"))?)
     }
 
     pub(super) fn uri(&self) -> &Uri {

@@ -138,6 +138,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         if connection.body_is_unread() {
             answer::close_after(&mut response);
         }
+        response.body_mut().go_to(connection);
         response
     }
 

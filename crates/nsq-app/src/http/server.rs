@@ -49,6 +49,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// daemon is megabytes.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long the client of a stream may take to let its end be written, when the daemon stops: who
+/// has fallen behind may not hold it up.
+const STREAM_END_GRACE: Duration = Duration::from_millis(100);
+
 /// How long requests still running at shutdown may take.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
@@ -62,11 +66,12 @@ const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(5);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Serves `listener` until `shutdown` begins; `name` (`HTTP`, `HTTPS`) is for the log. Then closes
-/// it and idle connections at once, and the others when their request is answered, at the latest
-/// after two seconds.
+/// it, idle connections and streams at once, and the others when their request is answered, at the
+/// latest after two seconds.
 ///
 /// Of `connections_max` connections at once, the oldest that waits for a request, or for the rest
-/// of one, makes room for a new one; when all are busy, new ones wait in the kernel's queue.
+/// of one, or sends a stream, makes room for a new one; when all are busy, new ones wait in the
+/// kernel's queue.
 ///
 /// # Errors
 ///
@@ -269,6 +274,7 @@ async fn serve_connection<S>(
                 if !connection.has_asked() {
                     return;
                 }
+                connection.end_stream();
                 served.as_mut().graceful_shutdown();
                 match time::timeout(EVICTION_GRACE, served).await {
                     // Its last response is written, or would not be taken.
@@ -276,7 +282,13 @@ async fn serve_connection<S>(
                 }
             }
             () = shutdown.wait() => {
+                let has_stream = connection.end_stream();
                 served.as_mut().graceful_shutdown();
+                if has_stream {
+                    match time::timeout(STREAM_END_GRACE, served).await {
+                        Ok(_) | Err(_) => return,
+                    }
+                }
                 served.await
             }
         }

@@ -1,9 +1,12 @@
 //! A small daemon with endpoints like nsqd's.
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use nsq_app::http::{Answer, HandlerResult, Request, Route, Router, get, post, put, serve};
+use nsq_app::http::{
+    Answer, Failure, HandlerResult, HeaderValue, Request, Route, Router, StatusCode, StreamSender,
+    get, post, put, serve,
+};
 use nsq_app::local_time::LocalTime;
 use nsq_app::{LogLevel, Logger, Shutdown, TokenFile};
 use nsq_net::{Door, Listener};
@@ -28,6 +31,8 @@ pub(crate) struct State {
     pub(crate) waiting: Notify,
     /// Lets `/wait` answer.
     pub(crate) go_on: Notify,
+    /// The other end of the last `/stream`.
+    stream: Mutex<Option<StreamSender>>,
 }
 
 /// A running daemon.
@@ -81,6 +86,11 @@ impl Daemon {
     }
 }
 
+/// The other end of the last `/stream`, whose head has come.
+pub(crate) fn stream_of(daemon: &Daemon) -> StreamSender {
+    daemon.state.stream.lock().expect("no panic under it").take().expect("its head has come")
+}
+
 /// A logger and what it writes.
 pub(crate) fn capture_log() -> (Logger, mpsc::UnboundedReceiver<String>) {
     let (lines, written) = mpsc::unbounded_channel();
@@ -115,6 +125,11 @@ pub(crate) fn routes() -> Vec<Route<State>> {
         put("/config/:option", show_option).reads_body(),
         get("/debug/pprof/", ping),
         put("/debug/setblockrate", refuse_plainly).plain(),
+        get("/stream", stream).plain(),
+        get("/page", page).plain(),
+        get("/refused", refused),
+        get("/see/:place", see_other).plain(),
+        post("/form", form).plain().reads_body(),
     ]
 }
 
@@ -156,5 +171,37 @@ async fn show_option(_: Arc<State>, request: Request) -> HandlerResult {
 }
 
 async fn refuse_plainly(_: Arc<State>, _: Request) -> HandlerResult {
-    Err(nsq_app::http::Failure::bad_request("invalid block rate"))
+    Err(Failure::bad_request("invalid block rate"))
+}
+
+async fn stream(state: Arc<State>, _: Request) -> HandlerResult {
+    let (answer, sender) = Answer::stream("text/event-stream");
+    *state.stream.lock().expect("no panic under it") = Some(sender);
+    Ok(answer)
+}
+
+async fn page(_: Arc<State>, _: Request) -> HandlerResult {
+    let page = Answer::of_type("text/html; charset=utf-8", "<p>not</p>");
+    Ok(page
+        .with_status(StatusCode::NOT_FOUND)
+        .with_header("set-cookie", HeaderValue::from_static("a=1"))
+        .with_header("set-cookie", HeaderValue::from_static("b=2"))
+        .with_header("x-count", 3))
+}
+
+async fn refused(_: Arc<State>, _: Request) -> HandlerResult {
+    let failure = Failure::new(StatusCode::FORBIDDEN, "FORBIDDEN");
+    Err(failure
+        .with_header("retry-after", 5)
+        .with_header("x-why", HeaderValue::from_static("because")))
+}
+
+async fn see_other(_: Arc<State>, request: Request) -> HandlerResult {
+    Ok(Answer::see_other(&format!("/{}", request.parameter().unwrap_or_default())))
+}
+
+async fn form(_: Arc<State>, mut request: Request) -> HandlerResult {
+    let form = request.form(BODY_LIMIT_BYTES).await?;
+    let name = form.first("name").ok_or(Failure::bad_request("MISSING_ARG_NAME"))?;
+    Ok(Answer::text(name.into_owned()))
 }

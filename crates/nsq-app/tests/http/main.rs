@@ -6,6 +6,8 @@
 mod bodies;
 mod daemon;
 mod lifetime;
+mod pages;
 mod routing;
+mod streams;
 mod tokens;
 mod wire;

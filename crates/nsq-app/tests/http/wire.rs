@@ -53,6 +53,31 @@ impl Client {
         [&[status], headers.as_slice(), &["", &body]].concat().join("\n")
     }
 
+    /// The next piece of a chunked body; empty at its end.
+    pub(crate) async fn next_chunk(&mut self) -> String {
+        let size_end = loop {
+            if let Some(at) = self.received.windows(2).position(|two| two == b"\r\n") {
+                break at;
+            }
+            assert!(self.receive().await, "closed in {:?}", self.received);
+        };
+        let size = str::from_utf8(&self.received[..size_end]).expect("ASCII");
+        let size = usize::from_str_radix(size, 16).expect("a size");
+        let chunk_end = size_end + 2 + size;
+        while self.received.len() < chunk_end + 2 {
+            assert!(self.receive().await, "closed in a chunk");
+        }
+        let piece: Vec<u8> = self.received.drain(..chunk_end + 2).collect();
+        assert_eq!(&piece[chunk_end..], b"\r\n");
+        String::from_utf8(piece[size_end + 2..chunk_end].to_vec()).expect("UTF-8")
+    }
+
+    /// All that comes until the daemon closes.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.receive().await {}
+        String::from_utf8(std::mem::take(&mut self.received)).expect("UTF-8")
+    }
+
     /// Whether the daemon closes now, without sending more.
     pub(crate) async fn is_closed(&mut self) -> bool {
         self.received.is_empty() && !self.receive().await
