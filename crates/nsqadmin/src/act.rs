@@ -162,6 +162,12 @@ impl<'a> Actor<'a> {
     }
 }
 
+impl Actor<'_> {
+    pub(crate) async fn publish(&self, _: TopicName, _: bytes::Bytes) -> Result<Warnings, Failure> {
+        Err(Failure::internal())
+    }
+}
+
 async fn create_channel(
     cluster: &Cluster,
     topic: &str,

@@ -1,19 +1,23 @@
 //! Checking addresses at the start, in the words of Go's `net` package.
 
-/// Checks that `address` is `host:port` and that the host has an address.
+use std::net::IpAddr;
+
+/// Checks that `address` is `host:port` and that the host has an address. Returns all that it has;
+/// none for no host, which is this one.
 ///
 /// # Errors
 ///
 /// With Go's text.
-pub(crate) async fn resolve(address: &str) -> Result<(), String> {
+pub(crate) async fn resolve(address: &str) -> Result<Vec<IpAddr>, String> {
     let (host, port) = split(address)?;
     if host.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let found = tokio::net::lookup_host((host, port)).await;
-    match found.map(|mut found| found.next()) {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) | Err(_) => Err(format!("lookup {host}: no such host")),
+    let found = found.map(|found| found.map(|address| address.ip()).collect::<Vec<_>>());
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) | Err(_) => Err(format!("lookup {host}: no such host")),
     }
 }
 

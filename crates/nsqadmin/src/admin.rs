@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use nsq_api::HttpClient;
 use nsq_api::cluster::Cluster;
-use nsq_app::Logger;
+use nsq_api::{HeaderValue, HttpClient};
+use nsq_app::{Logger, TokenFile};
 use parking_lot::RwLock;
+use tokio::sync::Semaphore;
 
 use crate::cidr::Cidr;
 use crate::notification::Notification;
@@ -18,24 +19,39 @@ use crate::watch::Watch;
 pub(crate) struct Admin {
     pub(crate) options: Options,
     pub(crate) log: Logger,
+    /// For whoever is no part of the cluster: it shows no token.
     pub(crate) client: HttpClient,
+    /// The first one shows nsqlookupd and nsqd that this daemon may ask.
+    pub(crate) tokens: Option<Arc<TokenFile>>,
     /// Who may use `/config`; everybody without.
     pub(crate) config_from: Option<Cidr>,
     /// Changeable, unlike the other options.
     pub(crate) lookupds: RwLock<Vec<String>>,
     pub(crate) notifier: Option<Notifier>,
     pub(crate) watch: Arc<Watch>,
+    /// Of pages that are looked at.
+    pub(crate) streams: Arc<Semaphore>,
 }
 
 impl Admin {
     /// The cluster as it is to be asked now.
     pub(crate) fn cluster(&self) -> Cluster {
+        let client = HttpClient { authorization: self.authorization(), ..self.client.clone() };
         let lookupds = self.lookupds.read();
         if lookupds.is_empty() {
-            Cluster::by_nsqds(&self.options.nsqd_http_addresses, self.client.clone())
+            Cluster::by_nsqds(&self.options.nsqd_http_addresses, client)
         } else {
-            Cluster::by_lookupds(&lookupds, self.client.clone())
+            Cluster::by_lookupds(&lookupds, client)
         }
+    }
+
+    /// The value of `Authorization` for nsqlookupd and nsqd.
+    fn authorization(&self) -> Option<HeaderValue> {
+        let tokens = self.tokens.as_ref()?.tokens();
+        // A token is visible ASCII, and so always a value.
+        let mut value = HeaderValue::try_from(format!("Bearer {}", tokens.first())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     /// Tells of something that was done.

@@ -15,8 +15,8 @@ use crate::view::{ChannelView, Owner, TopicView};
 /// Of how many topics the channels are asked for at once.
 const CHANNELS_ASKED_AT_ONCE: usize = 16;
 
-/// Topics that nobody serves, each with its channels.
-pub(crate) type Inactive = BTreeMap<String, Vec<String>>;
+/// Topics with their channels.
+pub(crate) type Channels = BTreeMap<String, Vec<String>>;
 
 /// Those that nsqlookupd knows and that no nsqd is shown for.
 ///
@@ -26,25 +26,30 @@ pub(crate) type Inactive = BTreeMap<String, Vec<String>>;
 pub(crate) async fn inactive_topics(
     cluster: &Cluster,
     warnings: &mut Warnings,
-) -> Result<Inactive, Failure> {
+) -> Result<Vec<String>, Failure> {
     if cluster.entry() != Daemons::Lookupds {
-        return Ok(Inactive::new());
+        return Ok(Vec::new());
     }
-    let names = warnings.take(cluster.topics().await).map_err(failed)?;
+    let mut names = warnings.take(cluster.topics().await).map_err(failed)?;
     let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
     let of_nodes = nodes.iter().flat_map(|node| &node.topics);
     let shown = of_nodes.filter(|topic| !topic.is_tombstoned).map(|topic| &*topic.name);
     let shown: BTreeSet<&str> = shown.collect();
-    let inactive = names.into_iter().filter(|name| !shown.contains(&**name));
-    channels_of(cluster, inactive, warnings).await
+    names.retain(|name| !shown.contains(&**name));
+    Ok(names)
 }
 
 /// The channels of each of these topics, asked for not too many at once.
-async fn channels_of(
+///
+/// # Errors
+///
+/// `502` if nobody answered.
+pub(crate) async fn channels_of(
     cluster: &Cluster,
-    mut topics: impl Iterator<Item = String>,
+    topics: Vec<String>,
     warnings: &mut Warnings,
-) -> Result<Inactive, Failure> {
+) -> Result<Channels, Failure> {
+    let mut topics = topics.into_iter();
     let mut asking = JoinSet::new();
     let mut channels = BTreeMap::new();
     loop {

@@ -3,12 +3,8 @@
 mod change;
 mod config;
 mod graphite;
-<<<<<<< HEAD
-=======
 mod health;
 mod history;
-mod names;
->>>>>>> wt-b
 mod show;
 
 use std::sync::Arc;

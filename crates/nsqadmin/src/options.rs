@@ -46,6 +46,8 @@ nsq_app::flags! {
         "http-client-tls-cert" => http_client_tls_cert: String = String::new();
         /// path to key file for the HTTP client
         "http-client-tls-key" => http_client_tls_key: String = String::new();
+        /// path to a file whose first token is shown to nsqlookupd and nsqd over HTTP
+        "http-client-token-file" => http_client_token_file: String = String::new();
         /// admin user (may be given multiple times; if specified, only these users will be able to
         /// perform privileged actions; acl-http-header is used to determine the authenticated user)
         "admin-user", key "admin_users" => admin_users: Vec<String> = Vec::new();

@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::anyhow;
 use nsq_api::{HttpClient, HttpUrl};
 use nsq_app::http::{Router, serve};
-use nsq_app::{DaemonOptions, Logger, Reload, Shutdown};
+use nsq_app::{DaemonOptions, Logger, Reload, Shutdown, TokenFile};
 use nsq_net::{Door, Listener, TlsClient};
 use parking_lot::RwLock;
+use tokio::sync::Semaphore;
 
 use crate::admin::Admin;
 use crate::cidr::Cidr;
@@ -16,6 +17,7 @@ use crate::graphite::Graphite;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
 use crate::watch::Watch;
+use crate::web::{self, STREAMS_MAX};
 use crate::{address, http, tls};
 
 /// More than any daemon says.
@@ -42,8 +44,16 @@ impl Server {
     /// With the sentence for the operator.
     pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
         let instantiate = |error| anyhow!("failed to instantiate nsqadmin - {error}");
-        let (tls, config_from, endpoint) = check(&options).await.map_err(instantiate)?;
+        let checked = check(&options).await.map_err(instantiate)?;
+        let Checked { tls, config_from, endpoint, tokens, distant } = checked;
         log.info(format_args!("{}", nsq_app::version::line("nsqadmin")));
+        if tokens.is_some() && !distant.is_empty() {
+            // HTTPS is spoken only with those that refused plain text, which had the token then.
+            log.warning(format_args!(
+                "HTTP: tokens travel in plain text to {}, for whoever can hear the network",
+                distant.join(", ")
+            ));
+        }
         let http = Listener::bind(&options.http_address).await;
         let http = http.map_err(|error| instantiate(error.to_string()))?;
         let client = HttpClient {
@@ -57,16 +67,22 @@ impl Server {
         let (notifier, messenger) = queue.unzip();
         let lookupds = RwLock::new(options.nsqlookupd_http_addresses.clone());
         let watch = Arc::new(Watch::new(options.history_interval, options.history_length));
-        let admin = Admin { options, log, client, config_from, lookupds, notifier, watch };
+        let streams = Arc::new(Semaphore::new(STREAMS_MAX));
+        let admin =
+            Admin { options, log, client, tokens, config_from, lookupds, notifier, watch, streams };
         Ok(Self { admin: Arc::new(admin), messenger, http, tls })
     }
 
-    /// Certificates are read again at every SIGHUP, and the addresses of nsqlookupd when the
+    /// Certificates and tokens are read again at every SIGHUP, and the addresses of nsqlookupd when the
     /// configuration file has others.
     pub(crate) fn renew_with(&self, reload: &mut Reload<Options>) {
         if let Some(tls) = self.tls.clone() {
             let read = move || tls.reload().map_err(|error| error.to_string());
             reload.on_renewal("the certificate", read);
+        }
+        if let Some(tokens) = self.admin.tokens.clone() {
+            let read = move || tokens.reload().map_err(|error| error.to_string());
+            reload.on_renewal("the token for nsqlookupd and nsqd", read);
         }
         let admin = Arc::clone(&self.admin);
         reload.on_change("nsqlookupd_http_addresses", move |options| {
@@ -92,7 +108,9 @@ impl Server {
         let telling = messenger.map(|messenger| tokio::spawn(messenger.run(end.clone())));
         let base = admin.options.base_path();
         let log = admin.log.clone();
-        let router = Router::new(admin, log.clone(), http::routes()).below(&base);
+        let mut routes = http::routes();
+        routes.extend(web::routes());
+        let router = Router::new(admin, log.clone(), routes).below(&base);
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
         end.begin();
@@ -105,18 +123,31 @@ impl Server {
     }
 }
 
-type Checked = (Option<TlsClient>, Option<Cidr>, Option<HttpUrl>);
+/// What the checks of a start have read.
+struct Checked {
+    tls: Option<TlsClient>,
+    config_from: Option<Cidr>,
+    endpoint: Option<HttpUrl>,
+    tokens: Option<Arc<TokenFile>>,
+    /// Addresses of nsqlookupd and nsqd that are on other hosts.
+    distant: Vec<String>,
+}
 
-/// The checks of a start, in Go NSQ's order and words; the last one is ours.
+/// The checks of a start, in Go NSQ's order and words; the last two are ours.
 async fn check(options: &Options) -> Result<Checked, String> {
     options.check()?;
     let tls = tls::load(options)?;
     let lookupds = options.nsqlookupd_http_addresses.iter();
     let lookupds = lookupds.map(|address| ("--lookupd-http-address", address));
     let nsqds = options.nsqd_http_addresses.iter().map(|address| ("--nsqd-http-address", address));
+    let mut distant = Vec::new();
     for (flag, address) in lookupds.chain(nsqds) {
         let resolved = address::resolve(address).await;
-        resolved.map_err(|error| format!("failed to resolve {flag} ({address}) - {error}"))?;
+        let ips =
+            resolved.map_err(|error| format!("failed to resolve {flag} ({address}) - {error}"))?;
+        if ips.iter().any(|ip| !ip.is_loopback()) {
+            distant.push(address.clone());
+        }
     }
     let url = &options.graphite_url;
     if options.proxy_graphite && !url.is_empty() {
@@ -135,5 +166,7 @@ async fn check(options: &Options) -> Result<Checked, String> {
     };
     let endpoint =
         (!endpoint.is_empty()).then(|| HttpUrl::parse(endpoint).ok_or_else(wrong)).transpose()?;
-    Ok((tls, config_from, endpoint))
+    let tokens = TokenFile::load(&options.http_client_token_file);
+    let tokens = tokens.map_err(|error| error.to_string())?;
+    Ok(Checked { tls, config_from, endpoint, tokens, distant })
 }

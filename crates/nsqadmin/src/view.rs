@@ -6,12 +6,14 @@ mod channel;
 mod client;
 mod latency;
 mod node;
+mod selection;
 mod topic;
 
 pub(crate) use channel::{ChannelView, merged_channels};
 pub(crate) use client::ClientView;
-pub(crate) use latency::LatencyView;
+pub(crate) use latency::{LatencyView, PercentileView};
 pub(crate) use node::NodeView;
+pub(crate) use selection::Selection;
 pub(crate) use topic::TopicView;
 
 use nsq_api::cluster::Node;

@@ -1,9 +1,11 @@
 //! The program nsqadmin as an operator meets it: its lines on standard error and exit codes.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Output, Stdio};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use nsq_sim::certificates::Authority;
+use nsq_sim::{Daemon, http};
 use rustix::process::{Pid, Signal, kill_process};
 
 const FAILED: &str = " FATAL: failed to instantiate nsqadmin - ";
@@ -73,6 +75,10 @@ fn starts_that_fail() {
     );
     let endpoint = "--notification-http-endpoint";
     refused(
+        &[LOOKUPD, "--http-client-token-file=nofile"],
+        "open nofile: no such file or directory",
+    );
+    refused(
         &[LOOKUPD, &format!("{endpoint}=a")],
         &format!("failed to parse {endpoint} (a) - no URL of HTTP or HTTPS"),
     );
@@ -100,23 +106,133 @@ fn an_address_that_is_taken() {
     );
 }
 
+/// A running nsqadmin.
+struct Running {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    said: String,
+    address: SocketAddr,
+}
+
+impl Running {
+    #[track_caller]
+    fn start(flags: &[&str]) -> Self {
+        const LISTENING: &str = "INFO: HTTP: listening on ";
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nsqadmin"));
+        command.arg("--http-address=127.0.0.1:0").args(flags);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let log = BufReader::new(child.stderr.take().expect("it is piped"));
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut running = Self { child, log, said: String::new(), address };
+        let line = running.line(LISTENING);
+        let (_, address) = line.trim_end().split_once(LISTENING).expect("it is in it");
+        running.address = address.parse().expect("an address");
+        running
+    }
+
+    /// Reads on to the next line that has this text.
+    #[track_caller]
+    fn line(&mut self, text: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let count = self.log.read_line(&mut line).expect("text");
+            self.said.push_str(&line);
+            assert!(count > 0, "it ended without {text}:\n{}", self.said);
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is our child");
+    }
+
+    #[track_caller]
+    fn topics(&self) -> String {
+        let answer = http::get(self.address, "/api/topics").expect("an answer");
+        format!("{} {}", answer.status, answer.body)
+    }
+
+    /// All that it said, when it has stopped in order.
+    #[track_caller]
+    fn stopped(mut self) -> String {
+        self.signal(Signal::TERM);
+        self.log.read_to_string(&mut self.said).expect("text");
+        assert_eq!(self.child.wait().expect("it is our child").code(), Some(0), "{}", self.said);
+        std::mem::take(&mut self.said)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only if it is gone already.
+        if self.child.kill().is_ok() && self.child.wait().is_ok() {}
+    }
+}
+
 #[test]
 fn the_example_of_a_configuration_file_starts_it_and_a_signal_stops_it() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contrib/nsqadmin.cfg.example");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nsqadmin"));
-    command.args([&format!("--config={example}"), "--http-address=127.0.0.1:0"]);
     // Nothing is to be told, so nothing is missed.
-    command.arg("--notification-http-endpoint=http://127.0.0.1:1/");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("it starts");
-    let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-    let mut said = String::new();
-    while !said.contains("INFO: HTTP: listening on 127.0.0.1:") {
-        assert!(log.read_line(&mut said).is_ok_and(|count| count > 0), "it ended:\n{said}");
-    }
+    let endpoint = "--notification-http-endpoint=http://127.0.0.1:1/";
+    let said = Running::start(&[&format!("--config={example}"), endpoint]).stopped();
     assert!(said.contains("[nsqadmin] ") && said.contains(" INFO: nsqadmin v1.3.0 "), "{said}");
-    kill_process(Pid::from_child(&child), Signal::TERM).expect("it is our child");
-    log.read_to_string(&mut said).expect("text");
-    assert_eq!(child.wait().expect("it is our child").code(), Some(0), "{said}");
     assert!(!said.contains("WARNING") && !said.contains("ERROR"), "{said}");
+}
+
+/// Lines of the configuration file and of the file of tokens change while it runs.
+#[test]
+fn a_hangup_brings_other_nsqlookupds_and_another_token() {
+    const CHANGED: &str = "again, nsqlookupd_http_addresses has changed";
+    const READ: &str = "INFO: SIGHUP: read the token for nsqlookupd and nsqd again";
+    let home = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| home.path().join(name).display().to_string();
+    let write = |name, text: &str| std::fs::write(path(name), text).expect("room for a file");
+    write("guard", "0123456789abcdef\n");
+    write("tokens", "of-another-cluster\n");
+    let old = Daemon::lookupd(&[]);
+    let new = Daemon::lookupd(&[&format!("--http-token-file={}", path("guard"))]);
+    let [old, new] = [old, new].map(|lookupd| (lookupd.addresses().http, lookupd));
+    let asks = |address| write("config", &format!("nsqlookupd_http_addresses = [\"{address}\"]"));
+    old.1.order("/topic/create?topic=old", "");
+    asks(old.0);
+    let token = format!("--http-client-token-file={}", path("tokens"));
+    let mut admin = Running::start(&[&format!("--config={}", path("config")), &token]);
+    assert_eq!(admin.topics(), r#"200 {"topics":["old"],"message":""}"#);
+    asks(new.0);
+    admin.signal(Signal::HUP);
+    admin.line(CHANGED);
+    let refused = admin.topics();
+    assert!(refused.starts_with("502 ") && refused.contains("401 Unauthorized"), "{refused}");
+    let empty = r#"200 {"topics":null,"message":""}"#;
+    write("tokens", "0123456789abcdef\n");
+    admin.signal(Signal::HUP);
+    admin.line(READ);
+    assert_eq!(admin.topics(), empty);
+    // What is no token changes nothing.
+    write("tokens", "short\n");
+    admin.signal(Signal::HUP);
+    admin.line("ERROR: SIGHUP: the token for nsqlookupd and nsqd: what was read before stays");
+    assert_eq!(admin.topics(), empty);
+    let said = admin.stopped();
+    assert!(!said.contains("0123456789abcdef") && !said.contains("short"), "{said}");
+}
+
+#[test]
+fn tokens_that_others_can_hear() {
+    const TEXT: &str = "WARNING: HTTP: tokens travel in plain text to 192.0.2.1:4151, for whoever";
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("tokens");
+    std::fs::write(&path, "0123456789abcdef\n").expect("room for a file");
+    let token = format!("--http-client-token-file={}", path.display());
+    let (near, far) = ("--nsqd-http-address=127.0.0.1:4151", "--nsqd-http-address=192.0.2.1:4151");
+    for (flags, is_warned) in
+        [(vec![near, far, &token], true), (vec![near, &token], false), (vec![far], false)]
+    {
+        let said = Running::start(&flags).stopped();
+        assert_eq!(said.contains(TEXT), is_warned, "{flags:?}: {said}");
+        assert_eq!(said.contains("WARNING"), is_warned, "{flags:?}: {said}");
+    }
 }

@@ -118,7 +118,7 @@ impl ChannelView {
 
 /// The channels of all nodes, by name. One that a single node has stays as that node tells it.
 pub(crate) fn merged_channels<'a>(
-    pub(crate) topic: &str,
+    topic: &str,
     channels: impl IntoIterator<Item = &'a ChannelView>,
 ) -> Vec<ChannelView> {
     let mut by_name: BTreeMap<&str, Vec<ChannelView>> = BTreeMap::new();

@@ -14,14 +14,36 @@ pub(crate) struct NodeView {
     tcp_port: i64,
     http_port: i64,
     version: String,
-    topics: Option<Vec<NodeTopicView>>,
+    #[serde(skip_serializing_if = "NodeTopics::are_left_out")]
+    topics: NodeTopics,
     out_of_date: bool,
+}
+
+/// `null` says that there are none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum NodeTopics {
+    LeftOut,
+    Listed(Option<Vec<NodeTopicView>>),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct NodeTopicView {
     topic: String,
     tombstoned: bool,
+}
+
+impl NodeTopics {
+    fn are_left_out(&self) -> bool {
+        *self == Self::LeftOut
+    }
+}
+
+impl NodeView {
+    /// The same without its topics, which may be thousands.
+    pub(crate) fn without_topics(self) -> Self {
+        Self { topics: NodeTopics::LeftOut, ..self }
+    }
 }
 
 impl From<Node> for NodeView {
@@ -37,7 +59,7 @@ impl From<Node> for NodeView {
             tcp_port: node.tcp_port,
             http_port: node.http_port,
             version: node.version,
-            topics: Some(topics).filter(|topics| !topics.is_empty()),
+            topics: NodeTopics::Listed(Some(topics).filter(|topics| !topics.is_empty())),
             out_of_date: node.is_out_of_date,
         }
     }

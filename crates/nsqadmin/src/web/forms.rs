@@ -57,9 +57,8 @@ pub(super) async fn channel(admin: Arc<Admin>, request: Request) -> HandlerResul
 }
 
 pub(super) async fn node(admin: Arc<Admin>, request: Request) -> HandlerResult {
-    let target = |request: &Request| {
-        Ok(Target::Node(request.parameter().unwrap_or_default().to_owned()))
-    };
+    let target =
+        |request: &Request| Ok(Target::Node(request.parameter().unwrap_or_default().to_owned()));
     answer(&admin, request, target).await
 }
 

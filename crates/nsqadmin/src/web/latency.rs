@@ -67,9 +67,14 @@ mod tests {
 
     #[test]
     fn names() {
-        for (quantile, expected) in
-            [(0.99, "99th"), (0.5, "50th"), (0.01, "1st"), (0.11, "11th"), (0.92, "92nd"), (1.0, "100th")]
-        {
+        for (quantile, expected) in [
+            (0.99, "99th"),
+            (0.5, "50th"),
+            (0.01, "1st"),
+            (0.11, "11th"),
+            (0.92, "92nd"),
+            (1.0, "100th"),
+        ] {
             assert_eq!(name(quantile), expected);
         }
     }

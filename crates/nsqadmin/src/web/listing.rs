@@ -109,8 +109,7 @@ impl Listing {
     pub(super) fn head(&self, visit: &Visit, key: &str, label: &str, kind: Kind) -> Markup {
         let is_current = self.column == key;
         // The first click brings what one looks for, the second turns it round.
-        let descends =
-            if is_current { !self.is_descending } else { kind == Kind::Figure };
+        let descends = if is_current { !self.is_descending } else { kind == Kind::Figure };
         let sort = if descends { format!("-{key}") } else { key.to_owned() };
         let link = self.link(visit, &sort, 0);
         let order = is_current.then_some(match self.is_descending {

@@ -1,17 +1,20 @@
 //! What nsqlookupd knows and nobody serves, and the form to create a topic.
 
+use std::cmp::Ordering;
+
 use maud::{Markup, html};
 use nsq_api::cluster::Daemons;
 use nsq_app::http::{Failure, Request};
 
 use super::actions::{Button, button, hidden};
+use super::figures;
 use super::frame::{Content, Section};
 use super::listing::Listing;
 use super::outcome::{Outcome, done};
 use super::page::Page;
 use super::visit::Visit;
 use crate::admin::Admin;
-use crate::ask::{self, Inactive};
+use crate::ask::{self, Channels};
 use crate::upstream::Warnings;
 
 /// The page about nsqlookupd.
@@ -33,21 +36,27 @@ impl Page for LookupPage {
         let cluster = admin.cluster();
         let has_lookupds = cluster.entry() == Daemons::Lookupds;
         let lookupds = if has_lookupds { admin.lookupds.read().clone() } else { Vec::new() };
-        let inactive = match has_lookupds {
-            true => Some(ask::inactive_topics(&cluster, &mut warnings).await?),
-            false => None,
-        };
+        let names = ask::inactive_topics(&cluster, &mut warnings).await?;
+        let matching = names.iter().filter(|topic| self.listing.matches(topic)).cloned();
+        let rows = self.listing.rows(matching.collect(), |_, _, _| Ordering::Equal);
+        let channels = ask::channels_of(&cluster, rows.shown.clone(), &mut warnings).await?;
         let body = html! {
             h1 { (t.lookup()) }
             (done(visit, self.outcome))
-            @match &inactive {
-                Some(inactive) => {
-                    h2 { (t.lookupd_hosts()) }
-                    ul { @for address in &lookupds { li { (address) } } }
-                    h2 { (t.inactive_topics()) }
-                    (self.inactive(visit, inactive))
+            @if has_lookupds {
+                h2 { (t.lookupd_hosts()) }
+                ul { @for address in &lookupds { li { (address) } } }
+                h2 { (t.inactive_topics()) " " span.count { (figures::count(names.len())) } }
+                @if names.is_empty() {
+                    p.notice { (t.no_inactive_topics()) }
+                } @else {
+                    (self.listing.search(visit, t.search_topics()))
+                    @if rows.total == 0 { p.notice { (t.nothing_matches()) } }
+                    (inactive(visit, &channels))
+                    (self.listing.pager(visit, &rows))
                 }
-                None => p.notice { (t.no_lookupds()) }
+            } @else {
+                p.notice { (t.no_lookupds()) }
             }
             @if visit.is_admin { (creation(visit)) }
         };
@@ -55,33 +64,22 @@ impl Page for LookupPage {
     }
 }
 
-impl LookupPage {
-    fn inactive(&self, visit: &Visit, inactive: &Inactive) -> Markup {
-        let t = visit.language;
-        if inactive.is_empty() {
-            return html! { p.notice { (t.no_inactive_topics()) } };
-        }
-        let matching = inactive.iter().filter(|(topic, _)| self.listing.matches(topic)).collect();
-        let rows = self.listing.rows(matching, |_, _, _| std::cmp::Ordering::Equal);
-        html! {
-            (self.listing.search(visit, t.search_topics()))
-            @if rows.total == 0 { p.notice { (t.nothing_matches()) } }
-            ul.inactive {
-                @for (topic, channels) in &rows.shown {
-                    li id={ "inactive-" (topic) } {
-                        div.title { a href=(visit.topic(topic)) { (topic) } (delete_topic(visit, topic)) }
-                        @if !channels.is_empty() { ul {
-                            @for channel in *channels {
-                                li { div.title {
-                                    a href=(visit.channel(topic, channel)) { (channel) }
-                                    (delete_channel(visit, topic, channel))
-                                } }
-                            }
-                        } }
-                    }
+fn inactive(visit: &Visit, topics: &Channels) -> Markup {
+    html! {
+        ul.inactive {
+            @for (topic, channels) in topics {
+                li id={ "inactive-" (topic) } {
+                    div.title { a href=(visit.topic(topic)) { (topic) } (delete_topic(visit, topic)) }
+                    @if !channels.is_empty() { ul {
+                        @for channel in channels {
+                            li { div.title {
+                                a href=(visit.channel(topic, channel)) { (channel) }
+                                (delete_channel(visit, topic, channel))
+                            } }
+                        }
+                    } }
                 }
             }
-            (self.listing.pager(visit, &rows))
         }
     }
 }

@@ -45,7 +45,8 @@ impl Page for NodePage {
         let subject = Subject::Node(node.http_address());
         let messages = topics.iter().map(|topic| topic.message_count).fold(0, u64::saturating_add);
         let channels = topics.iter().flat_map(|topic| topic.channels.iter().flatten());
-        let clients: usize = channels.map(|channel| channel.clients.as_ref().map_or(0, Vec::len)).sum();
+        let clients: usize =
+            channels.map(|channel| channel.clients.as_ref().map_or(0, Vec::len)).sum();
         let matching = topics.iter().filter(|topic| self.listing.matches(&topic.topic_name));
         let rows = self.listing.rows(matching.collect(), compare);
         let body = html! {

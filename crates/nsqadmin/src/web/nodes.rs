@@ -146,7 +146,7 @@ fn lookupds(visit: &Visit, look: &Look<'_>, node: &Node) -> Markup {
         details id={ "lookupds-" (node.http_address()) } {
             summary class=[differs.then_some("warning")] {
                 (count)
-                @if differs { " " (t.of(look.lookupd_count)) }
+                @if differs { " " (t.out_of(look.lookupd_count)) }
             }
             ul { @for address in &node.remote_addresses { li { (address) } } }
         }
@@ -155,7 +155,9 @@ fn lookupds(visit: &Visit, look: &Look<'_>, node: &Node) -> Markup {
 
 fn state(visit: &Visit, seen: Option<&NodeOverview>) -> Markup {
     let t = visit.language;
-    let Some(seen) = seen else { return html! { td { "–" } td.figure { "–" } td.figure { "–" } } };
+    let Some(seen) = seen else {
+        return html! { td { "–" } td.figure { "–" } td.figure { "–" } };
+    };
     let is_well = seen.health == "OK";
     html! {
         @if let Some(reason) = &seen.failure {

@@ -158,7 +158,7 @@ sentences! {
     chart_label(title: &str, newest: &str, highest: &str):
         "{title}: now {newest}, at most {highest}", "{title}：当前 {newest}，最高 {highest}";
     rows_of(from: &str, to: &str, total: &str): "{from} to {to} of {total}", "第 {from} 至 {to} 项，共 {total} 项";
-    of(count: usize): "of {count}", "/ {count}";
+    out_of(count: usize): "of {count}", "/ {count}";
     sampled(percent: i32): "Sampled {percent}%", "采样 {percent}%";
     and_others(count: &str): "and {count} others", "以及另外 {count} 个";
     more_findings(count: &str): "And {count} more.", "还有 {count} 项。";

@@ -42,9 +42,8 @@ impl Token {
     pub(super) fn cookie(&self, path: &str, is_https: bool) -> Option<String> {
         let secure = if is_https { "; Secure" } else { "" };
         let Self { text, .. } = self;
-        let cookie = || {
-            format!("{TOKEN_NAME}={text}; Path={path}; HttpOnly; SameSite=Strict{secure}")
-        };
+        let cookie =
+            || format!("{TOKEN_NAME}={text}; Path={path}; HttpOnly; SameSite=Strict{secure}");
         (!self.is_known).then(cookie)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use super::support::{Admin, nobody};
+use super::support::{Admin, nobody, token_file};
 
 const RATE: &str = "GET /api/graphite?metric=rate&target=a.b%28c%29";
 
@@ -27,15 +27,24 @@ fn graphite(listener: TcpListener, answer: &'static str) -> std::thread::JoinHan
     })
 }
 
+/// Asks for a rate; how graphite was asked. The token for nsqd is for nsqd only.
 #[track_caller]
-fn check(series: &'static str, expected: &str) {
+fn ask_for(user: &str, series: &'static str, expected: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let asked = graphite(listener, series);
-    let url = format!("--graphite-url=http://u:p@{address}/below/");
-    let admin = Admin::of_nsqds(&[nobody()], &[&url, "--statsd-interval=10s"]);
+    let url = format!("--graphite-url=http://{user}{address}/below/");
+    let home = tempfile::tempdir().expect("a directory");
+    let tokens = token_file(&home, "0123456789abcdef");
+    let tokens = format!("--http-client-token-file={tokens}");
+    let admin = Admin::of_nsqds(&[nobody()], &[&url, "--statsd-interval=10s", &tokens]);
     admin.check(RATE, expected);
-    let asked = asked.join().expect("no panic");
+    asked.join().expect("no panic")
+}
+
+#[track_caller]
+fn check(series: &'static str, expected: &str) {
+    let asked = ask_for("u:p@", series, expected);
     let query = "format=json&from=-20sec&target=a.b%28c%29&until=-10sec";
     assert!(asked.starts_with(&format!("GET /below/render?{query} HTTP/1.1\r\n")), "{asked}");
     assert!(asked.trim_end().ends_with("Basic dTpw"), "{asked}");
@@ -50,4 +59,11 @@ fn the_first_point_is_the_rate() {
     check(r#"[{"target":"x","datapoints":[]}]"#, FAILED);
     check("[]", FAILED);
     check("no", FAILED);
+}
+
+#[test]
+fn no_token_goes_to_graphite() {
+    let series = r#"[{"target":"x","datapoints":[[10,1]]}]"#;
+    let asked = ask_for("", series, r#"200 {"rate":"1.00"}"#);
+    assert_eq!(asked.lines().count(), 1, "{asked}");
 }

@@ -5,5 +5,7 @@ mod actions;
 mod failures;
 mod graphite;
 mod notifications;
+mod paging;
 mod shapes;
 mod support;
+mod tokens;

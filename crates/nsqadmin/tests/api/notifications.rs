@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nsq_sim::Daemon;
 
-use super::support::{Admin, ask};
+use super::support::{Admin, ask, token_file};
 
 /// Takes one POST, answers it with this status, and returns header and body.
 fn take(listener: &TcpListener, status: &str) -> (String, String) {
@@ -41,7 +41,11 @@ fn what_was_done_is_told_until_it_is_taken() {
     let address = endpoint.local_addr().expect("it is bound");
     let lookupd = Daemon::lookupd(&[]);
     let flag = format!("--notification-http-endpoint=http://{address}/hook");
-    let admin = Admin::of_lookupds(&[lookupd.addresses().http], &[&flag]);
+    // What is for nsqlookupd is for nobody else.
+    let home = tempfile::tempdir().expect("a directory");
+    let tokens = token_file(&home, "0123456789abcdef");
+    let flags = [&*flag, &format!("--http-client-token-file={tokens}")];
+    let admin = Admin::of_lookupds(&[lookupd.addresses().http], &flags);
     // Nothing is told of what was not done.
     admin.check(
         r#"POST /api/topics/none {"action":"pause"}"#,
@@ -58,6 +62,7 @@ fn what_was_done_is_told_until_it_is_taken() {
     let (head, body) = again;
     assert!(head.starts_with("post /hook http/1.1\r\n"), "{head}");
     assert!(head.contains("content-type: application/json\r\n"), "{head}");
+    assert!(!head.contains("authorization"), "{head}");
     assert_eq!(action(&body), r#"{"action":"create_topic","topic":"orders""#);
     let (_, rest) = body.split_once("\"user\"").expect("a user");
     assert!(rest.starts_with(r#":"bob","remote_ip":"127.0.0.1:"#), "{body}");

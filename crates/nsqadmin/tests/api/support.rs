@@ -67,6 +67,14 @@ pub(crate) fn nobody() -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
+/// A file with a token, below this directory; its path.
+#[track_caller]
+pub(crate) fn token_file(home: &TempDir, token: &str) -> String {
+    let path = home.path().join("tokens");
+    std::fs::write(&path, format!("{token}\n")).expect("room for a file");
+    path.display().to_string()
+}
+
 /// An nsqadmin. It stops in order when it is dropped.
 pub(crate) struct Admin {
     pub(crate) address: SocketAddr,
