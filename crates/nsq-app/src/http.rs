@@ -33,6 +33,8 @@
 mod answer;
 mod bearer;
 mod body;
+mod coding;
+mod compressor;
 mod connection;
 mod escape;
 mod form;

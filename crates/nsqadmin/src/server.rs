@@ -90,7 +90,7 @@ impl Server {
         let telling = messenger.map(|messenger| tokio::spawn(messenger.run(end.clone())));
         let base = admin.options.base_path();
         let log = admin.log.clone();
-        let router = Router::new(admin, log.clone(), http::routes()).below(&base);
+        let router = Router::new(admin, log.clone(), http::routes()).below(&base).compressed();
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
         end.begin();

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use nsq_app::http::{
-    Answer, Failure, HandlerResult, HeaderValue, Request, Route, Router, StatusCode, StreamSender,
-    get, post, put, serve,
+    Answer, Failure, HandlerResult, HeaderValue, Method, Request, Route, Router, StatusCode,
+    StreamSender, get, post, put, serve,
 };
 use nsq_app::local_time::LocalTime;
 use nsq_app::{LogLevel, Logger, Shutdown, TokenFile};
@@ -46,16 +46,24 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) async fn start() -> Self {
-        Self::guarded(None).await
+        Self::serve(|router| router).await
+    }
+
+    /// One that compresses.
+    pub(crate) async fn compressing() -> Self {
+        Self::serve(Router::compressed).await
     }
 
     /// One that answers only those who have a token.
     pub(crate) async fn guarded(tokens: Option<Arc<TokenFile>>) -> Self {
+        Self::serve(|router| router.guarded(tokens)).await
+    }
+
+    async fn serve(form: impl FnOnce(Router<State>) -> Router<State>) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let address = listener.address();
         let (log, state, shutdown) = (capture_log(), Arc::default(), Shutdown::new());
-        let router = Router::new(Arc::clone(&state), log.0, routes());
-        let router = Arc::new(router.guarded(tokens));
+        let router = Arc::new(form(Router::new(Arc::clone(&state), log.0, routes())));
         let door = (listener, Door::Plain);
         let server = tokio::spawn(serve("HTTP", door, router, shutdown.clone(), CONNECTIONS_MAX));
         let mut daemon = Self { address, state, shutdown, server, log: log.1 };
@@ -126,6 +134,9 @@ pub(crate) fn routes() -> Vec<Route<State>> {
         get("/debug/pprof/", ping),
         put("/debug/setblockrate", refuse_plainly).plain(),
         get("/stream", stream).plain(),
+        get("/letters/:count", letters).plain(),
+        Route::new(Method::HEAD, "/letters/:count", letters).plain(),
+        get("/image/:count", image).plain(),
         get("/page", page).plain(),
         get("/refused", refused),
         get("/see/:place", see_other).plain(),
@@ -178,6 +189,19 @@ async fn stream(state: Arc<State>, _: Request) -> HandlerResult {
     let (answer, sender) = Answer::stream("text/event-stream");
     *state.stream.lock().expect("no panic under it") = Some(sender);
     Ok(answer)
+}
+
+async fn letters(_: Arc<State>, request: Request) -> HandlerResult {
+    Ok(Answer::text(vec![b'x'; count_of(&request)?]))
+}
+
+async fn image(_: Arc<State>, request: Request) -> HandlerResult {
+    Ok(Answer::of_type("image/png", vec![b'x'; count_of(&request)?]))
+}
+
+fn count_of(request: &Request) -> Result<usize, Failure> {
+    let count = request.parameter().and_then(|count| count.parse().ok());
+    count.ok_or(Failure::bad_request("INVALID_COUNT"))
 }
 
 async fn page(_: Arc<State>, _: Request) -> HandlerResult {
