@@ -31,8 +31,11 @@
 //! ```
 
 mod answer;
+mod asset;
 mod bearer;
 mod body;
+mod coding;
+mod compressor;
 mod connection;
 mod escape;
 mod form;
@@ -46,6 +49,7 @@ mod server;
 mod stream;
 
 pub use answer::{Answer, Failure, HandlerResult};
+pub use asset::Asset;
 pub use body::BodyError;
 pub use form::Form;
 pub use hyper::header::HeaderValue;

@@ -110,7 +110,7 @@ impl Server {
         let log = admin.log.clone();
         let mut routes = http::routes();
         routes.extend(web::routes());
-        let router = Router::new(admin, log.clone(), routes).below(&base);
+        let router = Router::new(admin, log.clone(), routes).below(&base).compressed();
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
         end.begin();

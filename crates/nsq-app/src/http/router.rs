@@ -18,6 +18,8 @@ use nsq_net::Peer;
 use super::answer::{self, Wire};
 use super::bearer::take_token;
 use super::body::Body;
+use super::coding::Coding;
+use super::compressor::Compressor;
 use super::connection::Connection;
 use super::escape::unescape;
 use super::path::clean;
@@ -36,6 +38,7 @@ pub struct Router<S> {
     closed: Option<Failure>,
     /// Who is answered; everybody without.
     tokens: Option<Arc<TokenFile>>,
+    compressor: Option<Compressor>,
 }
 
 /// What can be said about a path without an endpoint for the request's method.
@@ -51,7 +54,8 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Where two routes match, the first wins.
     #[must_use]
     pub fn new(state: Arc<S>, log: Logger, routes: Vec<Route<S>>) -> Self {
-        Self { state, routes, log, connections: Arc::default(), closed: None, tokens: None }
+        let connections = Arc::default();
+        Self { state, routes, log, connections, closed: None, tokens: None, compressor: None }
     }
 
     /// Counts the connections of its listeners with `meter`.
@@ -81,6 +85,13 @@ impl<S: Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn guarded(self, tokens: Option<Arc<TokenFile>>) -> Self {
         Self { tokens, ..self }
+    }
+
+    /// Compresses responses for those who accept `gzip` or `deflate`, but for streams and what is
+    /// short or compressed already.
+    #[must_use]
+    pub fn compressed(self) -> Self {
+        Self { compressor: Some(Compressor::new()), ..self }
     }
 
     /// Whether tokens come with requests that are answered.
@@ -115,6 +126,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         let Ok(path) = unescape(head.uri.path(), false) else {
             return answer::malformed();
         };
+        let coding = self.coding(&head);
         let endpoint = self.endpoint(&head.method, &path);
         let is_open = endpoint.as_ref().is_some_and(|(route, _)| route.is_open);
         let is_admitted = has_token || is_open;
@@ -138,6 +150,10 @@ impl<S: Send + Sync + 'static> Router<S> {
         if connection.body_is_unread() {
             answer::close_after(&mut response);
         }
+        if let Some(compressor) = &self.compressor {
+            // In a box, so that connections of routers without one are not larger for it.
+            response = Box::pin(compressor.compress(response, coding)).await;
+        }
         response.body_mut().go_to(connection);
         response
     }
@@ -146,6 +162,13 @@ impl<S: Send + Sync + 'static> Router<S> {
     fn admits(&self, head: &mut Parts) -> bool {
         let Some(file) = &self.tokens else { return true };
         take_token(&mut head.headers).is_some_and(|token| file.tokens().admit(&token))
+    }
+
+    /// How the body of the response may be compressed.
+    fn coding(&self, head: &Parts) -> Option<Coding> {
+        // What HEAD is answered has no body, whatever its head says.
+        let may = self.compressor.is_some() && head.method != Method::HEAD;
+        may.then(|| Coding::accepted(&head.headers)).flatten()
     }
 
     fn refuse(&self, head: Parts, peer: Peer) -> Wire {

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use nsq_app::http::{
-    Answer, Failure, HandlerResult, HeaderValue, Request, Route, Router, StatusCode, StreamSender,
-    get, post, put, serve,
+    Answer, Asset, Failure, HandlerResult, HeaderValue, Method, Request, Route, Router, StatusCode,
+    StreamSender, get, post, put, serve,
 };
 use nsq_app::local_time::LocalTime;
-use nsq_app::{LogLevel, Logger, Shutdown, TokenFile};
+use nsq_app::{ConnectionMeter, LogLevel, Logger, Shutdown, TokenFile};
 use nsq_net::{Door, Listener};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -23,6 +23,9 @@ pub(crate) const CONNECTIONS_MAX: usize = 10;
 
 /// The length of `/large`.
 pub(crate) const LARGE_BYTES: usize = 64 << 20;
+
+/// `/style.css`.
+pub(crate) const STYLE: &str = "a{color:red}";
 
 /// State of the endpoints.
 #[derive(Default)]
@@ -41,24 +44,35 @@ pub(crate) struct Daemon {
     pub(crate) state: Arc<State>,
     pub(crate) shutdown: Shutdown,
     pub(crate) server: JoinHandle<io::Result<()>>,
+    pub(crate) meter: Arc<ConnectionMeter>,
     log: mpsc::UnboundedReceiver<String>,
 }
 
 impl Daemon {
     pub(crate) async fn start() -> Self {
-        Self::guarded(None).await
+        Self::serve(|router| router).await
+    }
+
+    /// One that compresses.
+    pub(crate) async fn compressing() -> Self {
+        Self::serve(Router::compressed).await
     }
 
     /// One that answers only those who have a token.
     pub(crate) async fn guarded(tokens: Option<Arc<TokenFile>>) -> Self {
+        Self::serve(|router| router.guarded(tokens)).await
+    }
+
+    async fn serve(form: impl FnOnce(Router<State>) -> Router<State>) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let address = listener.address();
         let (log, state, shutdown) = (capture_log(), Arc::default(), Shutdown::new());
-        let router = Router::new(Arc::clone(&state), log.0, routes());
-        let router = Arc::new(router.guarded(tokens));
+        let meter = Arc::<ConnectionMeter>::default();
+        let router = Router::new(Arc::clone(&state), log.0, routes()).metered(Arc::clone(&meter));
+        let router = Arc::new(form(router));
         let door = (listener, Door::Plain);
         let server = tokio::spawn(serve("HTTP", door, router, shutdown.clone(), CONNECTIONS_MAX));
-        let mut daemon = Self { address, state, shutdown, server, log: log.1 };
+        let mut daemon = Self { address, state, shutdown, server, meter, log: log.1 };
         let listening = format!("INFO: HTTP: listening on {}", daemon.address);
         assert_eq!(daemon.next_line().await, listening);
         daemon
@@ -73,6 +87,16 @@ impl Daemon {
         let line = self.log.recv().await.expect("the logger lives");
         let mut parts = line.trim_end().splitn(3, ' ');
         parts.nth(2).expect("date, time, text").to_owned()
+    }
+
+    /// Waits for the end of the server, and gives the log lines until then, without dates.
+    pub(crate) async fn ended(mut self) -> Vec<String> {
+        self.server.await.expect("no panic").expect("an orderly end");
+        let mut lines = Vec::new();
+        while let Some(line) = self.log.recv().await {
+            lines.push(line.trim_end().splitn(3, ' ').nth(2).expect("a text").to_owned());
+        }
+        lines
     }
 
     /// The next log line, which is about a request, without date, port and time taken.
@@ -126,6 +150,10 @@ pub(crate) fn routes() -> Vec<Route<State>> {
         get("/debug/pprof/", ping),
         put("/debug/setblockrate", refuse_plainly).plain(),
         get("/stream", stream).plain(),
+        get("/letters/:count", letters).plain(),
+        Route::new(Method::HEAD, "/letters/:count", letters).plain(),
+        get("/image/:count", image).plain(),
+        get("/style.css", style).plain(),
         get("/page", page).plain(),
         get("/refused", refused),
         get("/see/:place", see_other).plain(),
@@ -178,6 +206,23 @@ async fn stream(state: Arc<State>, _: Request) -> HandlerResult {
     let (answer, sender) = Answer::stream("text/event-stream");
     *state.stream.lock().expect("no panic under it") = Some(sender);
     Ok(answer)
+}
+
+async fn letters(_: Arc<State>, request: Request) -> HandlerResult {
+    Ok(Answer::text(vec![b'x'; count_of(&request)?]))
+}
+
+async fn image(_: Arc<State>, request: Request) -> HandlerResult {
+    Ok(Answer::of_type("image/png", vec![b'x'; count_of(&request)?]))
+}
+
+fn count_of(request: &Request) -> Result<usize, Failure> {
+    let count = request.parameter().and_then(|count| count.parse().ok());
+    count.ok_or(Failure::bad_request("INVALID_COUNT"))
+}
+
+async fn style(_: Arc<State>, request: Request) -> HandlerResult {
+    Ok(Asset::new("text/css; charset=utf-8", STYLE).answer(&request))
 }
 
 async fn page(_: Arc<State>, _: Request) -> HandlerResult {

@@ -4,6 +4,7 @@
 //! date and the order of headers.
 
 mod bodies;
+mod compression;
 mod daemon;
 mod lifetime;
 mod pages;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use nsq_app::http::{Closed, StreamSender};
 
-use crate::daemon::{CONNECTIONS_MAX, Daemon, stream_of};
+use crate::daemon::{CONNECTIONS_MAX, Daemon, LARGE_BYTES, stream_of};
 use crate::wire::Client;
 
 /// How long to wait for something that must happen. Only a defect makes a test wait so long.
@@ -82,6 +82,66 @@ async fn a_client_that_goes_ends_its_stream() {
     in_time(sender.closed()).await;
     assert_eq!(sender.send(Bytes::from("late")).await, Err(Closed));
     assert_eq!(sender.send(Bytes::new()).await, Err(Closed));
+    // The task of the connection is gone, though its sender lives.
+    in_time(all_closed(&daemon)).await;
+}
+
+/// While somebody sends, too: who has gone is noticed in the middle of it.
+#[tokio::test]
+async fn a_client_that_goes_in_the_middle_ends_its_stream() {
+    let daemon = Daemon::start().await;
+    let (client, sender) = streaming(&daemon).await;
+    let flood = tokio::spawn(flood(sender));
+    drop(client);
+    in_time(flood).await.expect("no panic");
+    in_time(all_closed(&daemon)).await;
+}
+
+async fn all_closed(daemon: &Daemon) {
+    while daemon.meter.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Sends until that is of no use any more, and says how many bytes went.
+async fn flood(mut sender: StreamSender) -> usize {
+    let piece = Bytes::from(vec![b'x'; 16 << 10]);
+    let mut sent = 0;
+    while sender.send(piece.clone()).await.is_ok() {
+        sent += piece.len();
+    }
+    sent
+}
+
+/// The clock runs ahead as soon as nobody can go on.
+#[tokio::test]
+async fn a_client_that_does_not_read_holds_its_stream_up_and_is_dropped() {
+    let daemon = Daemon::start().await;
+    let (_client, sender) = streaming(&daemon).await;
+    tokio::time::pause();
+    let sent = tokio::time::timeout(Duration::from_secs(60), flood(sender)).await;
+    tokio::time::resume();
+    let sent = sent.expect("the stream ended");
+    assert!(sent < LARGE_BYTES, "{sent} bytes were taken");
+    in_time(all_closed(&daemon)).await;
+}
+
+/// As above; by that clock the others would have two seconds.
+#[tokio::test]
+async fn a_client_that_does_not_read_does_not_hold_up_the_shutdown() {
+    let mut daemon = Daemon::start().await;
+    let (_client, sender) = streaming(&daemon).await;
+    assert_eq!(daemon.next_request().await, "INFO: 200 GET /stream");
+    tokio::time::pause();
+    let flood = tokio::spawn(flood(sender));
+    // Over when all are stuck.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!flood.is_finished());
+    daemon.shutdown.begin();
+    let closing = format!("INFO: HTTP: closing {}", daemon.address);
+    // None about requests that were dropped.
+    assert_eq!(daemon.ended().await, [closing]);
+    flood.await.expect("no panic");
 }
 
 #[tokio::test]

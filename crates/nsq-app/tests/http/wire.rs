@@ -27,6 +27,12 @@ impl Client {
 
     /// A response with its headers sorted and without date; lines end in a bare newline.
     pub(crate) async fn next_response(&mut self, has_body: bool) -> String {
+        let (head, body) = self.next_head_and_body(has_body).await;
+        head + &String::from_utf8(body).expect("UTF-8")
+    }
+
+    /// The same as it came, with a body of any bytes.
+    pub(crate) async fn next_head_and_body(&mut self, has_body: bool) -> (String, Vec<u8>) {
         let head_end = loop {
             if let Some(at) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
@@ -49,8 +55,8 @@ impl Client {
         while self.received.len() < length {
             assert!(self.receive().await, "closed in a body");
         }
-        let body = String::from_utf8(self.received.drain(..length).collect()).expect("UTF-8");
-        [&[status], headers.as_slice(), &["", &body]].concat().join("\n")
+        let head = [&[status], headers.as_slice(), &["", ""]].concat().join("\n");
+        (head, self.received.drain(..length).collect())
     }
 
     /// The next piece of a chunked body; empty at its end.

@@ -2,6 +2,7 @@
 
 mod access;
 mod actions;
+mod compression;
 mod failures;
 mod graphite;
 mod notifications;

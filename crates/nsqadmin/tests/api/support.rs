@@ -13,7 +13,7 @@ use nsqadmin::{Options, Server};
 use tempfile::TempDir;
 
 /// How long to wait for something that must happen. Only a defect makes a test wait so long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
