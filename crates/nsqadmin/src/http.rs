@@ -4,6 +4,7 @@ mod change;
 mod config;
 mod graphite;
 mod names;
+mod publish;
 mod show;
 mod topic_nodes;
 
@@ -26,7 +27,7 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/api/graphite", graphite::rate),
         post("/api/topics", change::create).reads_body(),
         post("/api/topics/:topic", change::topic).reads_body(),
-        post("/api/topics/:topic/:channel", change::channel).reads_body(),
+        post("/api/topics/:topic/:channel", publish::channel_or_publish).reads_body(),
         delete("/api/topics/:topic", change::delete_topic),
         delete("/api/topics/:topic/:channel", change::delete_channel),
         delete("/api/nodes/:node", change::tombstone).reads_body(),

@@ -87,7 +87,7 @@ async fn create_channel(
 pub(super) async fn topic(admin: Arc<Admin>, mut request: Request) -> HandlerResult {
     admit(&admin.options, request.headers())?;
     let (origin, topic) = (Origin::of(&request), topic_of(&request)?.to_string());
-    let action = read_action(&mut request).await?;
+    let action = parse_action(&read_body(&mut request).await?)?;
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
     let nodes = topic_nodes(&cluster, &topic, &mut warnings).await?;
     let (path, name) = action.of_topic();
@@ -100,10 +100,16 @@ pub(super) async fn topic(admin: Arc<Admin>, mut request: Request) -> HandlerRes
 
 pub(super) async fn channel(admin: Arc<Admin>, mut request: Request) -> HandlerResult {
     admit(&admin.options, request.headers())?;
-    let origin = Origin::of(&request);
-    let (topic, channel) = channel_of(&request)?;
+    channel_of(&request)?;
+    let body = read_body(&mut request).await?;
+    act_on_channel(&admin, &request, &body).await
+}
+
+/// Does what the body of the request says, for somebody who may.
+pub(super) async fn act_on_channel(admin: &Admin, request: &Request, body: &[u8]) -> HandlerResult {
+    let (topic, channel) = channel_of(request)?;
     let (topic, channel) = (topic.to_string(), channel.to_string());
-    let action = read_action(&mut request).await?;
+    let action = parse_action(body)?;
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
     let nodes = topic_nodes(&cluster, &topic, &mut warnings).await?;
     let (path, name) = action.of_channel();
@@ -111,7 +117,7 @@ pub(super) async fn channel(admin: Arc<Admin>, mut request: Request) -> HandlerR
     let told = cluster.tell_nodes(&nodes, Order { path, arguments: &arguments }).await;
     let told = warnings.take(told);
     told.map_err(|none| failed_or_not_found(none, "CHANNEL_NOT_FOUND"))?;
-    admin.notify(|| origin.channel(name, &topic, &channel));
+    admin.notify(|| Origin::of(request).channel(name, &topic, &channel));
     done(&warnings)
 }
 
@@ -190,8 +196,11 @@ async fn read_body(request: &mut Request) -> Result<bytes::Bytes, Failure> {
 
 /// A body of JSON; if it is none, the failure tells what is wrong with it.
 async fn read_json<T: DeserializeOwned>(request: &mut Request) -> Result<T, Failure> {
-    let body = read_body(request).await?;
-    parse(&body).map_err(|error| {
+    parse_json(&read_body(request).await?)
+}
+
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    parse(body).map_err(|error| {
         let reason = if body.trim_ascii().is_empty() {
             Cow::Borrowed("EOF")
         } else {
@@ -207,8 +216,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_value(object.into())
 }
 
-async fn read_action(request: &mut Request) -> Result<Action, Failure> {
-    let ActionName { action } = read_json(request).await?;
+fn parse_action(body: &[u8]) -> Result<Action, Failure> {
+    let ActionName { action } = parse_json(body)?;
     match action.as_deref() {
         Some("pause") => Ok(Action::Pause),
         Some("unpause") => Ok(Action::Unpause),

@@ -6,6 +6,7 @@ mod failures;
 mod graphite;
 mod notifications;
 mod paging;
+mod publish;
 mod shapes;
 mod support;
 mod tokens;
