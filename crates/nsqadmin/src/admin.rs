@@ -11,6 +11,7 @@ use crate::cidr::Cidr;
 use crate::notification::Notification;
 use crate::notifier::Notifier;
 use crate::options::Options;
+use crate::tail::Tails;
 
 /// One running nsqadmin.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Admin {
     /// Changeable, unlike the other options.
     pub(crate) lookupds: RwLock<Vec<String>>,
     pub(crate) notifier: Option<Notifier>,
+    pub(crate) tails: Tails,
 }
 
 impl Admin {

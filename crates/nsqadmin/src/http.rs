@@ -6,6 +6,7 @@ mod graphite;
 mod names;
 mod publish;
 mod show;
+mod tail;
 mod topic_nodes;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/ping", ping).plain(),
         get("/api/topics", show::topics),
         get("/api/topics/:topic", show::topic),
-        get("/api/topics/:topic/:channel", show::channel),
+        get("/api/topics/:topic/:channel", tail::channel_or_tail),
         get("/api/nodes", show::nodes),
         get("/api/nodes/:node", show::node),
         get("/api/counter", show::counter),

@@ -1,7 +1,7 @@
 //! The admin daemon: all nodes of a cluster seen as one, and actions on them.
 //!
 //! It keeps no state: every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they
-//! say (`view`), and answers as JSON.
+//! say (`view`), and answers as JSON. A `tail` shows the messages of a topic for a while.
 
 mod access;
 mod address;
@@ -13,6 +13,7 @@ mod notification;
 mod notifier;
 mod options;
 mod server;
+mod tail;
 mod tls;
 mod upstream;
 mod view;

@@ -15,6 +15,7 @@ use crate::cidr::Cidr;
 use crate::graphite::Graphite;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
+use crate::tail::Tails;
 use crate::{address, http, tls};
 
 /// More than any daemon says.
@@ -63,12 +64,13 @@ impl Server {
         let queue = endpoint.map(|endpoint| notifier(endpoint, client.clone(), log.clone()));
         let (notifier, messenger) = queue.unzip();
         let lookupds = RwLock::new(options.nsqlookupd_http_addresses.clone());
-        let admin = Admin { options, log, client, tokens, config_from, lookupds, notifier };
+        let tails = Tails::new();
+        let admin = Admin { options, log, client, tokens, config_from, lookupds, notifier, tails };
         Ok(Self { admin: Arc::new(admin), messenger, http, tls })
     }
 
-    /// Certificates and tokens are read again at every SIGHUP, and the addresses of nsqlookupd when the
-    /// configuration file has others.
+    /// Certificates and tokens are read again at every SIGHUP, and the addresses of nsqlookupd when
+    /// the configuration file has others.
     pub(crate) fn renew_with(&self, reload: &mut Reload<Options>) {
         if let Some(tls) = self.tls.clone() {
             let read = move || tls.reload().map_err(|error| error.to_string());

@@ -9,4 +9,5 @@ mod paging;
 mod publish;
 mod shapes;
 mod support;
+mod tail;
 mod tokens;
