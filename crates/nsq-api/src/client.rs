@@ -24,6 +24,7 @@ const NSQ_JSON: &str = "application/vnd.nsq; version=1.0";
 const PRODUCT: &str = concat!("nsq-rust/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
+const BYTES: &str = "application/octet-stream";
 
 /// How requests are made; each has a connection of its own.
 #[derive(Debug, Clone)]
@@ -66,6 +67,9 @@ pub enum RequestError {
     /// Not within the time allowed.
     #[error("no answer in time")]
     TimedOut,
+    /// The connection was not made within the time allowed, so that nothing was asked.
+    #[error("no answer in time")]
+    ConnectTimedOut,
     /// The connection could not be made.
     #[error("{0}")]
     Connect(io::Error),
@@ -89,10 +93,22 @@ pub enum RequestError {
     Json(#[from] serde_json::Error),
 }
 
+impl RequestError {
+    /// Whether what was asked for is certainly not done: it was refused, or never sent.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::ConnectTimedOut | Self::Connect(_) | Self::NoTls | Self::Malformed(_) => true,
+            Self::Status(status, _) => !status.is_success(),
+            Self::TimedOut | Self::Http(_) | Self::Body(_) | Self::Json(_) => false,
+        }
+    }
+}
+
 impl From<io::Error> for RequestError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::TimedOut => Self::ConnectTimedOut,
             _ => Self::Connect(error),
         }
     }
@@ -131,7 +147,26 @@ impl HttpClient {
     ///
     /// See [`RequestError`]; not [`RequestError::Status`].
     pub async fn post_json(&self, url: &HttpUrl, json: Bytes) -> Result<HttpAnswer, RequestError> {
-        let request = start(Method::POST, url).header(CONTENT_TYPE, JSON).body(Full::new(json))?;
+        self.post(url, JSON, json).await
+    }
+
+    /// POSTs bytes as they are. Redirections are not followed.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`]; not [`RequestError::Status`].
+    pub async fn post_bytes(&self, url: &HttpUrl, body: Bytes) -> Result<HttpAnswer, RequestError> {
+        self.post(url, BYTES, body).await
+    }
+
+    async fn post(
+        &self,
+        url: &HttpUrl,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<HttpAnswer, RequestError> {
+        let request = start(Method::POST, url).header(CONTENT_TYPE, content_type);
+        let request = request.body(Full::new(body))?;
         let answer = timeout(self.request_timeout, self.converse(url, request));
         answer.await.map_err(|_| RequestError::TimedOut)?
     }

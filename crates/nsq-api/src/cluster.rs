@@ -8,6 +8,7 @@ mod ask;
 mod gathered;
 mod node;
 mod node_stats;
+mod publish;
 mod rates;
 mod tell;
 mod totals;
@@ -140,6 +141,20 @@ impl Cluster {
             let known = answers.into_iter().filter_map(known);
             known.map(|(node, stats)| query.select(node, stats)).collect()
         })
+    }
+
+    /// The value of an option of each of these nodes, by their [`Node::address`].
+    pub async fn option<T>(&self, nodes: &[Node], key: &str) -> Gathered<Vec<(String, T)>>
+    where
+        T: serde::de::DeserializeOwned + Send + 'static,
+    {
+        let addresses: Vec<_> = nodes.iter().map(|node| node.address.clone()).collect();
+        let target = format!("/config/{key}");
+        let asked = gather(Daemons::Nsqds, &addresses, |address| {
+            let (client, target) = (self.client.clone(), target.clone());
+            async move { get(&client, &address, &target).await }
+        });
+        asked.await
     }
 
     /// What each nsqd says of itself and of its topics, or of one topic.

@@ -113,6 +113,11 @@ pub struct Config {
     /// How long stopping waits for messages that are not answered yet. 0 to 24 h; 30 s.
     /// *Here only*; go-nsq has the same as a constant.
     pub stop_timeout: Duration,
+    /// Make connections to nsqd that were given by their address again when they are lost.
+    /// Without it a consumer of such connections is stopped when the last of them is lost: for
+    /// those who must not create a topic or channel that was deleted meanwhile. True. *Here only*;
+    /// of no meaning to producers.
+    pub reconnect: bool,
     /// How many nsqd nodes of discovery one producer or consumer connects to at most. 1 to
     /// 10,000; 500. *Here only.*
     pub max_connections: u32,
@@ -169,6 +174,7 @@ impl Default for Config {
             publish_timeout: Duration::from_secs(10),
             publish_retry: true,
             max_outstanding: 10_000,
+            reconnect: true,
             max_connections: 500,
             stop_timeout: Duration::from_secs(30),
         }

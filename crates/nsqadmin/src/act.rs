@@ -8,6 +8,7 @@ use crate::access::admit;
 use crate::admin::Admin;
 use crate::ask::{known_node, topic_nodes};
 use crate::notification::Origin;
+use crate::publication::{Publication, Published};
 use crate::upstream::{Warnings, failed, failed_or_not_found};
 
 /// Somebody who may change things. Each action answers with the warnings about who did not obey,
@@ -160,11 +161,14 @@ impl<'a> Actor<'a> {
         self.admin.notify(|| self.origin.node("tombstone_topic_producer", &topic, node_name));
         Ok(warnings)
     }
-}
 
-impl Actor<'_> {
-    pub(crate) async fn publish(&self, _: TopicName, _: bytes::Bytes) -> Result<Warnings, Failure> {
-        Err(Failure::internal())
+    /// Publishes a message.
+    ///
+    /// # Errors
+    ///
+    /// `404 TOPIC_NOT_FOUND`, `404 NODE_NOT_FOUND`; `502` if nobody said that it has the message.
+    pub(crate) async fn publish(&self, message: &Publication) -> Result<Published, Failure> {
+        message.publish(self.admin, &self.origin).await
     }
 }
 

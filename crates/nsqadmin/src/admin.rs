@@ -12,6 +12,7 @@ use crate::cidr::Cidr;
 use crate::notification::Notification;
 use crate::notifier::Notifier;
 use crate::options::Options;
+use crate::tail::Tails;
 use crate::watch::Watch;
 
 /// One running nsqadmin.
@@ -31,6 +32,7 @@ pub(crate) struct Admin {
     pub(crate) watch: Arc<Watch>,
     /// Of pages that are looked at.
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) tails: Tails,
 }
 
 impl Admin {

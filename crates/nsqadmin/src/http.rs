@@ -5,7 +5,9 @@ mod config;
 mod graphite;
 mod health;
 mod history;
+mod publish;
 mod show;
+mod tail;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/ping", ping).plain(),
         get("/api/topics", show::topics),
         get("/api/topics/:topic", show::topic),
-        get("/api/topics/:topic/:channel", show::channel),
+        get("/api/topics/:topic/:channel", tail::channel_or_tail),
         get("/api/nodes", show::nodes),
         get("/api/nodes/:node", show::node),
         get("/api/counter", show::counter),
@@ -28,7 +30,7 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/api/health", health::show),
         post("/api/topics", change::create).reads_body(),
         post("/api/topics/:topic", change::topic).reads_body(),
-        post("/api/topics/:topic/:channel", change::channel).reads_body(),
+        post("/api/topics/:topic/:channel", publish::channel_or_publish).reads_body(),
         delete("/api/topics/:topic", change::delete_topic),
         delete("/api/topics/:topic/:channel", change::delete_channel),
         delete("/api/nodes/:node", change::tombstone).reads_body(),

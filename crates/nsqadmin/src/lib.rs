@@ -1,7 +1,7 @@
 //! The admin daemon: all nodes of a cluster seen as one, and actions on them.
 //!
 //! It keeps no state: every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they
-//! say (`view`), and answers as JSON.
+//! say (`view`), and answers as JSON. A `tail` shows the messages of a topic for a while.
 
 mod access;
 mod act;
@@ -18,7 +18,9 @@ mod notification;
 mod notifier;
 mod options;
 mod overview;
+mod publication;
 mod server;
+mod tail;
 mod tls;
 mod upstream;
 mod view;

@@ -16,6 +16,7 @@ use crate::cidr::Cidr;
 use crate::graphite::Graphite;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
+use crate::tail::Tails;
 use crate::watch::Watch;
 use crate::web::{self, STREAMS_MAX};
 use crate::{address, http, tls};
@@ -68,13 +69,24 @@ impl Server {
         let lookupds = RwLock::new(options.nsqlookupd_http_addresses.clone());
         let watch = Arc::new(Watch::new(options.history_interval, options.history_length));
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
-        let admin =
-            Admin { options, log, client, tokens, config_from, lookupds, notifier, watch, streams };
+        let tails = Tails::new();
+        let admin = Admin {
+            options,
+            log,
+            client,
+            tokens,
+            config_from,
+            lookupds,
+            notifier,
+            watch,
+            streams,
+            tails,
+        };
         Ok(Self { admin: Arc::new(admin), messenger, http, tls })
     }
 
-    /// Certificates and tokens are read again at every SIGHUP, and the addresses of nsqlookupd when the
-    /// configuration file has others.
+    /// Certificates and tokens are read again at every SIGHUP, and the addresses of nsqlookupd when
+    /// the configuration file has others.
     pub(crate) fn renew_with(&self, reload: &mut Reload<Options>) {
         if let Some(tls) = self.tls.clone() {
             let read = move || tls.reload().map_err(|error| error.to_string());

@@ -6,6 +6,18 @@ use nsq_net::{TlsClient, TlsClientFiles, TlsError};
 
 use crate::options::Options;
 
+/// The files that the options name.
+pub(crate) fn files(options: &Options) -> TlsClientFiles {
+    let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    let (cert, key) = (&options.http_client_tls_cert, &options.http_client_tls_key);
+    TlsClientFiles {
+        authority: path(&options.http_client_tls_root_ca_file),
+        own: path(cert).zip(path(key)),
+        skip_verification: options.http_client_tls_insecure_skip_verify,
+        ..TlsClientFiles::default()
+    }
+}
+
 /// Reads the files that the options name. None if there are none and the system trusts nobody:
 /// then HTTPS cannot be spoken, and most clusters need none.
 ///
@@ -14,11 +26,11 @@ use crate::options::Options;
 /// With Go's text on the first file that cannot be used.
 pub(crate) fn load(options: &Options) -> Result<Option<TlsClient>, String> {
     let (cert, key) = (&options.http_client_tls_cert, &options.http_client_tls_key);
-    let own = (!cert.is_empty()).then(|| (PathBuf::from(cert), PathBuf::from(key)));
-    if own.is_some() {
+    let files = files(options);
+    if files.own.is_some() {
         // Alone, so that it is known which file is meant.
         let files = TlsClientFiles {
-            own: own.clone(),
+            own: files.own.clone(),
             skip_verification: true,
             ..TlsClientFiles::default()
         };
@@ -26,12 +38,7 @@ pub(crate) fn load(options: &Options) -> Result<Option<TlsClient>, String> {
             .map_err(|error| format!("failed to LoadX509KeyPair {cert}, {key} - {error}"))?;
     }
     let authority = &options.http_client_tls_root_ca_file;
-    let files = TlsClientFiles {
-        authority: (!authority.is_empty()).then(|| PathBuf::from(authority)),
-        own,
-        ..TlsClientFiles::default()
-    };
-    let strict = TlsClient::load(&files);
+    let strict = TlsClient::load(&TlsClientFiles { skip_verification: false, ..files.clone() });
     let tls = if options.http_client_tls_insecure_skip_verify && authority.is_empty() {
         None
     } else {
@@ -49,6 +56,5 @@ pub(crate) fn load(options: &Options) -> Result<Option<TlsClient>, String> {
     if !options.http_client_tls_insecure_skip_verify {
         return Ok(tls);
     }
-    let files = TlsClientFiles { skip_verification: true, ..files };
     TlsClient::load(&files).map(Some).map_err(|error| error.to_string())
 }

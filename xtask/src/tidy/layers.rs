@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("nsq-app", &["nsq-api", "nsq-net"]),
     ("nsqd", &["nsq-api", "nsq-app", "nsq-broker", "nsq-net", "nsq-proto", "nsq-store"]),
     ("nsqlookupd", &["nsq-api", "nsq-app", "nsq-net", "nsq-proto"]),
-    ("nsqadmin", &["nsq-api", "nsq-app", "nsq-net", "nsq-proto"]),
+    ("nsqadmin", &["nsq-api", "nsq-app", "nsq-client", "nsq-net", "nsq-proto"]),
     ("nsq-client", &["nsq-api", "nsq-net", "nsq-proto"]),
     ("nsq-tools", &["nsq-api", "nsq-app", "nsq-client", "nsq-net", "nsq-proto"]),
     ("nsq-bench", &[]),

@@ -1,5 +1,6 @@
 //! One question to one daemon.
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -31,8 +32,29 @@ pub(super) async fn post(client: &HttpClient, address: &str, target: &str) -> Re
     done.map_err(|error| failure("Post", address, target, error))
 }
 
-fn failure(verb: &'static str, address: &str, target: &str, error: RequestError) -> Failure {
+pub(super) fn failure(
+    verb: &'static str,
+    address: &str,
+    target: &str,
+    error: RequestError,
+) -> Failure {
     Failure { verb, address: address.to_owned(), target: target.to_owned(), error }
+}
+
+/// `POST http://<address><target>` with this body, likewise. What a success says is for the caller
+/// to judge.
+pub(super) async fn post_bytes(
+    client: &HttpClient,
+    address: &str,
+    target: &str,
+    body: &Bytes,
+) -> Result<HttpAnswer, RequestError> {
+    let url = HttpUrl::new(false, address, target);
+    let answer = client.post_bytes(&url, body.clone()).await?;
+    match secure_url(&url, &answer) {
+        None => Ok(answer),
+        Some(url) => client.post_bytes(&url, body.clone()).await,
+    }
 }
 
 async fn answered(
@@ -43,14 +65,19 @@ async fn answered(
 ) -> Result<HttpAnswer, RequestError> {
     let url = HttpUrl::new(false, address, target);
     let answer = client.exchange(HttpRequest { url: &url, form }).await?;
-    if answer.status != StatusCode::FORBIDDEN {
-        return Ok(answer);
+    match secure_url(&url, &answer) {
+        None => Ok(answer),
+        Some(url) => client.exchange(HttpRequest { url: &url, form }).await,
     }
-    let Ok(TlsRequired { https_port }) = serde_json::from_slice(&answer.body) else {
-        return Ok(answer);
-    };
-    let url = url.on_https_port(https_port);
-    client.exchange(HttpRequest { url: &url, form }).await
+}
+
+/// Where a daemon that wants TLS is to be asked again.
+fn secure_url(url: &HttpUrl, answer: &HttpAnswer) -> Option<HttpUrl> {
+    if answer.status != StatusCode::FORBIDDEN {
+        return None;
+    }
+    let TlsRequired { https_port } = serde_json::from_slice(&answer.body).ok()?;
+    Some(url.on_https_port(https_port))
 }
 
 /// The text as a value in a query.

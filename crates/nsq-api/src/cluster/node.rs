@@ -102,6 +102,14 @@ impl Node {
         }
     }
 
+    /// Where it takes the TCP protocol, on the host where it is asked over HTTP: that one can be
+    /// reached from here.
+    #[must_use]
+    pub fn near_tcp_address(&self) -> String {
+        let (host, _) = host_port::split(&self.address);
+        host_port::join(host, self.tcp_port)
+    }
+
     /// Whether it has the topic.
     #[must_use]
     pub fn has(&self, topic: &str) -> bool {
@@ -208,6 +216,7 @@ mod tests {
         };
         let node = Node::of_nsqd("[::1]:81".to_owned(), info, stats);
         assert_eq!((&*node.address, &*node.http_address()), ("[::1]:81", "inside:4151"));
+        assert_eq!(node.near_tcp_address(), "[::1]:4150");
         assert!(node.has("t") && !node.has("x"));
         // As very old ones answer.
         let node = Node::of_nsqd("[::1]:81".to_owned(), Info::default(), Stats::default());

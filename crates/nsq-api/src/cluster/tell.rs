@@ -14,7 +14,7 @@ pub struct Order<'a> {
 }
 
 impl Order<'_> {
-    fn target(&self) -> String {
+    pub(super) fn target(&self) -> String {
         let arguments = self.arguments.iter().zip(["?"].into_iter().chain(std::iter::repeat("&")));
         let arguments =
             arguments.map(|((name, value), mark)| format!("{mark}{name}={}", query_value(value)));

@@ -108,6 +108,7 @@ impl Config {
             "stop_timeout" => self.stop_timeout = option.duration()?,
             "publish_retry" => self.publish_retry = option.boolean()?,
             "max_outstanding" => self.max_outstanding = option.integer(1..=1_000_000)?,
+            "reconnect" => self.reconnect = option.boolean()?,
             "max_connections" => self.max_connections = option.integer(1..=10_000)?,
             _ => return Err(InvalidOption::Unknown(name.to_owned())),
         }

@@ -85,6 +85,9 @@ impl Supervisor {
                     if let Ok(ended) = ended {
                         self.on_ended(&ended);
                     }
+                    if self.is_over() {
+                        break;
+                    }
                 }
                 () = shared.rescheduled.notified() => {}
                 () = sleep_until_or_for_ever(next) => {
@@ -181,11 +184,21 @@ impl Supervisor {
 
     fn on_ended(&mut self, ended: &Ended) {
         let Some(node) = self.nodes.get_mut(&ended.address) else { return };
+        if node.is_direct && !self.shared.dialer.config.reconnect {
+            self.nodes.remove(&ended.address);
+            return;
+        }
         node.is_up = false;
         node.retry.on_ended(ended.lasted, Instant::now());
         // It may have moved.
         self.ask_again.notify_waiters();
         self.forget();
+    }
+
+    /// Whether nothing will ever come again.
+    fn is_over(&self) -> bool {
+        let waits = self.shared.dialer.config.reconnect || !self.lookups.is_empty();
+        !waits && self.connections.is_empty()
     }
 
     /// Drops nodes that are lost and that nobody names any more.

@@ -1,6 +1,8 @@
 //! One consumer has one connection to one nsqd.
 
-use crate::nsqd::{Nsqd, config, soon, until};
+use nsq_client::Config;
+
+use crate::nsqd::{Nsqd, config, message, soon, until};
 
 /// There were two connections, and after a loss they were two for good.
 #[tokio::test]
@@ -26,4 +28,20 @@ async fn an_nsqd_that_is_named_twice_is_connected_once() {
         while consumer.next().await.is_some() {}
     })
     .await;
+}
+
+/// Whoever deletes a topic closes its connections: a consumer that comes back creates it anew.
+#[tokio::test]
+async fn a_consumer_that_must_not_reconnect_ends_with_its_connection() {
+    let nsqd = Nsqd::start().await;
+    let once = Config { reconnect: false, ..config() };
+    let (mut consumer, mut client) = nsqd.consumer(once).await;
+    client.expect(b"RDY 10\n").await;
+    client.send(&message(1, b"x")).await;
+    let received = soon("a message", consumer.next()).await.expect("it is connected");
+    received.finish();
+    drop(client);
+    assert!(soon("the end", consumer.next()).await.is_none());
+    let again = soon("a refusal", consumer.connect_to_nsqds(&[&nsqd.address])).await;
+    assert_eq!(again.expect_err("it has stopped").to_string(), "consumer stopped");
 }

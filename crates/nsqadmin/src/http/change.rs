@@ -46,14 +46,25 @@ pub(super) async fn create(admin: Arc<Admin>, mut request: Request) -> HandlerRe
 pub(super) async fn topic(admin: Arc<Admin>, mut request: Request) -> HandlerResult {
     let actor = Actor::admitted(&admin, &request)?;
     let topic = topic_of(&request)?;
-    let action = read_action(&mut request).await?;
+    let action = parse_action(&read_body(&mut request).await?)?;
     done(&actor.topic(&topic, action).await?)
 }
 
 pub(super) async fn channel(admin: Arc<Admin>, mut request: Request) -> HandlerResult {
     let actor = Actor::admitted(&admin, &request)?;
-    let (topic, channel) = channel_of(&request)?;
-    let action = read_action(&mut request).await?;
+    channel_of(&request)?;
+    let body = read_body(&mut request).await?;
+    act_on_channel(&actor, &request, &body).await
+}
+
+/// Does what the body of the request says.
+pub(super) async fn act_on_channel(
+    actor: &Actor<'_>,
+    request: &Request,
+    body: &[u8],
+) -> HandlerResult {
+    let (topic, channel) = channel_of(request)?;
+    let action = parse_action(body)?;
     done(&actor.channel((&topic, &channel), action).await?)
 }
 
@@ -88,8 +99,11 @@ async fn read_body(request: &mut Request) -> Result<bytes::Bytes, Failure> {
 
 /// A body of JSON; if it is none, the failure tells what is wrong with it.
 async fn read_json<T: DeserializeOwned>(request: &mut Request) -> Result<T, Failure> {
-    let body = read_body(request).await?;
-    parse(&body).map_err(|error| {
+    parse_json(&read_body(request).await?)
+}
+
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    parse(body).map_err(|error| {
         let reason = if body.trim_ascii().is_empty() {
             Cow::Borrowed("EOF")
         } else {
@@ -105,8 +119,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_value(object.into())
 }
 
-async fn read_action(request: &mut Request) -> Result<Action, Failure> {
-    let ActionName { action } = read_json(request).await?;
+fn parse_action(body: &[u8]) -> Result<Action, Failure> {
+    let ActionName { action } = parse_json(body)?;
     let action = action.as_deref().and_then(Action::named);
     action.ok_or(Failure::bad_request("INVALID_ACTION"))
 }

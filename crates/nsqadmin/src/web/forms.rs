@@ -17,6 +17,7 @@ use crate::access::forbidden;
 use crate::act::{Action, Actor};
 use crate::admin::Admin;
 use crate::names;
+use crate::publication::Publication;
 use crate::upstream::Warnings;
 
 /// A message of a megabyte has up to three when it is escaped.
@@ -122,7 +123,7 @@ async fn carry_out(
         }
         Target::Topic(topic) if action == "tombstone" => {
             let warnings = actor.tombstone(&field("node"), &topic).await?;
-            Ok(Came::Done(Outcome::Tombstoned, visit.topic(&topic.to_string()), warnings))
+            Ok(Came::Done(Outcome::Tombstoned, visit.topic(topic.as_ref()), warnings))
         }
         Target::Topic(topic) if action == "delete" => {
             let warnings = actor.delete_topic(&topic).await?;
@@ -131,16 +132,16 @@ async fn carry_out(
         Target::Topic(topic) => {
             let (action, outcome) = named(&action)?;
             let warnings = actor.topic(&topic, action).await?;
-            Ok(Came::Done(outcome, visit.topic(&topic.to_string()), warnings))
+            Ok(Came::Done(outcome, visit.topic(topic.as_ref()), warnings))
         }
         Target::Channel(topic, channel) if action == "delete" => {
             let warnings = actor.delete_channel(&topic, &channel).await?;
-            Ok(Came::Done(Outcome::Deleted, back(visit.topic(&topic.to_string())), warnings))
+            Ok(Came::Done(Outcome::Deleted, back(visit.topic(topic.as_ref())), warnings))
         }
         Target::Channel(topic, channel) => {
             let (action, outcome) = named(&action)?;
             let warnings = actor.channel((&topic, &channel), action).await?;
-            let page = visit.channel(&topic.to_string(), &channel.to_string());
+            let page = visit.channel(topic.as_ref(), channel.as_ref());
             Ok(Came::Done(outcome, page, warnings))
         }
         Target::Node(node) if action == "tombstone" => {
@@ -170,9 +171,9 @@ async fn publish(
 ) -> Result<Came, Failure> {
     // Browsers send the ends of lines as two characters.
     let body = body.replace("\r\n", "\n");
-    let page = visit.topic(&topic.to_string());
-    let warnings = actor.publish(topic, body.into()).await?;
-    Ok(Came::Done(Outcome::Published, page, warnings))
+    let page = visit.topic(topic.as_ref());
+    let published = actor.publish(&Publication::new(topic, body.into(), None)?).await?;
+    Ok(Came::Done(Outcome::Published, page, published.warnings))
 }
 
 fn named(action: &str) -> Result<(Action, Outcome), Failure> {
@@ -190,20 +191,16 @@ fn question(visit: &Visit, target: &Target, action: &str, form: &Form) -> Option
     let t = visit.language;
     let field = |name: &str| form.first(name).unwrap_or_default();
     match (target, action) {
-        (Target::Topic(topic), "pause") => Some(t.pause_topic_question(&topic.to_string())),
-        (Target::Topic(topic), "empty") => Some(t.empty_topic_question(&topic.to_string())),
-        (Target::Topic(topic), "delete") => Some(t.delete_topic_question(&topic.to_string())),
+        (Target::Topic(topic), "pause") => Some(t.pause_topic_question(topic.as_ref())),
+        (Target::Topic(topic), "empty") => Some(t.empty_topic_question(topic.as_ref())),
+        (Target::Topic(topic), "delete") => Some(t.delete_topic_question(topic.as_ref())),
         (Target::Topic(topic), "tombstone") => {
-            Some(t.tombstone_question(&topic.to_string(), &field("node")))
+            Some(t.tombstone_question(topic.as_ref(), &field("node")))
         }
-        (Target::Channel(_, channel), "pause") => {
-            Some(t.pause_channel_question(&channel.to_string()))
-        }
-        (Target::Channel(_, channel), "empty") => {
-            Some(t.empty_channel_question(&channel.to_string()))
-        }
+        (Target::Channel(_, channel), "pause") => Some(t.pause_channel_question(channel.as_ref())),
+        (Target::Channel(_, channel), "empty") => Some(t.empty_channel_question(channel.as_ref())),
         (Target::Channel(_, channel), "delete") => {
-            Some(t.delete_channel_question(&channel.to_string()))
+            Some(t.delete_channel_question(channel.as_ref()))
         }
         (Target::Node(node), "tombstone") => Some(t.tombstone_question(&field("topic"), node)),
         _ => None,

@@ -9,6 +9,7 @@ use super::topic::breadcrumb;
 use super::visit::{Visit, escaped};
 use crate::access::forbidden;
 use crate::admin::Admin;
+use crate::ask;
 use crate::names;
 use crate::upstream::Warnings;
 
@@ -22,10 +23,12 @@ impl Page for TailPage {
         Ok(Self { topic: names::topic_of(request)?.to_string() })
     }
 
-    async fn content(&self, _: &Admin, visit: &Visit) -> Result<Content, Failure> {
+    async fn content(&self, admin: &Admin, visit: &Visit) -> Result<Content, Failure> {
         if !visit.is_admin {
             return Err(forbidden());
         }
+        let mut warnings = Warnings::default();
+        ask::topic_nodes(&admin.cluster(), &self.topic, &mut warnings).await?;
         let t = visit.language;
         let source = visit.link(&format!("/api/topics/{}/tail", escaped(&self.topic)));
         let body = html! {
@@ -38,6 +41,6 @@ impl Page for TailPage {
                 data-waiting=(t.tail_waits()) aria-label=(t.messages()) {}
         };
         let title = format!("{} {}", t.tail(), self.topic);
-        Ok(Content { title, section: Section::Topics, warnings: Warnings::default(), body })
+        Ok(Content { title, section: Section::Topics, warnings, body })
     }
 }

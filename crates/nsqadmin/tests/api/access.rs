@@ -11,6 +11,7 @@ const ACTIONS: &[&str] = &[
     "POST /api/topics",
     "POST /api/topics/t",
     "POST /api/topics/t/c",
+    "POST /api/topics/t/publish",
     "DELETE /api/topics/*",
     "DELETE /api/topics/*/c",
     "DELETE /api/nodes/127.0.0.1:4151",

@@ -7,6 +7,8 @@ mod failures;
 mod graphite;
 mod notifications;
 mod paging;
+mod publish;
 mod shapes;
 mod support;
+mod tail;
 mod tokens;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nsq_sim::Daemon;
 
-use super::support::{Admin, ask, token_file};
+use super::support::{Admin, Cluster, ask, token_file};
 
 /// Takes one POST, answers it with this status, and returns header and body.
 fn take(listener: &TcpListener, status: &str) -> (String, String) {
@@ -79,6 +79,24 @@ fn what_was_done_is_told_until_it_is_taken() {
     admin.check("DELETE /api/topics/orders", r#"200 {"message":""}"#);
     let (_, body) = take(&endpoint, "200 OK");
     assert_eq!(action(&body), r#"{"action":"delete_topic","topic":"orders""#);
+}
+
+#[test]
+fn a_test_message_is_told_without_its_body() {
+    let endpoint = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = endpoint.local_addr().expect("it is bound");
+    let cluster = Cluster::with_clicks();
+    let flag = format!("--notification-http-endpoint=http://{address}/");
+    let admin = Admin::of_lookupds(&[cluster.lookupd()], &[&flag]);
+    let request = r#"POST /api/topics/none/publish {"body":"secret"}"#;
+    admin.check(request, r#"404 {"message":"TOPIC_NOT_FOUND"}"#);
+    let published = admin.act(r#"POST /api/topics/clicks/publish {"body":"secret"}"#);
+    assert!(published.starts_with("200 "), "{published}");
+    let (_, body) = take(&endpoint, "200 OK");
+    let node = cluster.nsqd(0);
+    let expected = format!(r#"{{"action":"publish_message","topic":"clicks","node":"{node}""#);
+    assert_eq!(action(&body), expected);
+    assert!(!body.contains("secret"), "{body}");
 }
 
 #[test]
