@@ -1,16 +1,21 @@
 //! The admin daemon: all nodes of a cluster seen as one, and actions on them.
 //!
-//! It keeps no state: every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they
-//! say (`view`), and answers as JSON.
+//! Every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they say (`view`), and
+//! answers as JSON. What was, nobody can be asked: `watch` looks at the cluster from time to time.
 
 mod access;
 mod address;
 mod admin;
 mod chart;
 mod cidr;
+mod counters;
 mod graphite;
+mod growth;
 mod health;
+mod history;
 mod http;
+mod ledger;
+mod names;
 mod notification;
 mod notifier;
 mod options;

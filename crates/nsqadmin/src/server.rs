@@ -92,9 +92,12 @@ impl Server {
         let telling = messenger.map(|messenger| tokio::spawn(messenger.run(end.clone())));
         let base = admin.options.base_path();
         let log = admin.log.clone();
+        let watching = Arc::clone(&admin.watch).run(Arc::clone(&admin), shutdown.clone());
+        let watching = tokio::spawn(watching);
         let router = Router::new(admin, log.clone(), http::routes()).below(&base);
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
+        watching.await?;
         end.begin();
         if let Some(telling) = telling
             && tokio::time::timeout(GRACE, telling).await.is_err()

@@ -107,6 +107,8 @@ fn the_example_of_a_configuration_file_starts_it_and_a_signal_stops_it() {
     command.args([&format!("--config={example}"), "--http-address=127.0.0.1:0"]);
     // Nothing is to be told, so nothing is missed.
     command.arg("--notification-http-endpoint=http://127.0.0.1:1/");
+    // There is no nsqlookupd to look at.
+    command.arg("--history-interval=0");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let mut log = BufReader::new(child.stderr.take().expect("it is piped"));

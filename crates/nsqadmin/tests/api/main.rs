@@ -7,3 +7,4 @@ mod graphite;
 mod notifications;
 mod shapes;
 mod support;
+mod watch;
