@@ -10,6 +10,7 @@ mod node;
 mod node_stats;
 mod publish;
 mod rates;
+mod survey;
 mod tell;
 mod totals;
 mod version;
@@ -23,6 +24,7 @@ pub use gathered::{Daemons, Failure, Gathered, NoneAnswered};
 pub use node::{Node, NodeTopic};
 pub use node_stats::{NodeStats, StatsQuery};
 pub use rates::{ChannelRates, Rates, TopicRates};
+pub use survey::mark_out_of_date;
 pub use tell::Order;
 pub use totals::{ChannelTotals, TopicTotals, Totals};
 

@@ -1,7 +1,8 @@
 //! The admin daemon: all nodes of a cluster seen as one, and actions on them.
 //!
-//! It keeps no state: every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they
-//! say (`view`), and answers as JSON. A `tail` shows the messages of a topic for a while.
+//! Every request asks nsqlookupd and nsqd (`nsq_api::cluster`), merges what they say (`view`), and
+//! answers as JSON (`http`) or with a page (`web`). What was, nobody can be asked: `watch` looks at
+//! the cluster from time to time. A `tail` shows the messages of a topic for a while.
 
 mod access;
 mod act;
@@ -10,15 +11,20 @@ mod admin;
 mod ask;
 mod chart;
 mod cidr;
+mod counters;
 mod graphite;
+mod growth;
 mod health;
+mod history;
 mod http;
+mod ledger;
 mod names;
 mod notification;
 mod notifier;
 mod options;
 mod overview;
 mod publication;
+mod request_names;
 mod server;
 mod tail;
 mod tls;

@@ -122,9 +122,12 @@ impl Server {
         let log = admin.log.clone();
         let mut routes = http::routes();
         routes.extend(web::routes());
+        let watching = Arc::clone(&admin.watch).run(Arc::clone(&admin), shutdown.clone());
+        let watching = tokio::spawn(watching);
         let router = Router::new(admin, log.clone(), routes).below(&base).compressed();
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;
+        watching.await?;
         end.begin();
         if let Some(telling) = telling
             && tokio::time::timeout(GRACE, telling).await.is_err()

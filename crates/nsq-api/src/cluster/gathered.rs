@@ -84,6 +84,12 @@ impl<T> Gathered<T> {
         }
     }
 
+    /// What is known without asking.
+    pub(super) fn of_all(daemons: Daemons, data: Vec<T>) -> Gathered<Vec<T>> {
+        let asked = data.len();
+        Gathered { data, failures: Vec::new(), daemons, asked }
+    }
+
     /// The same with other data.
     pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Gathered<U> {
         let Self { data, failures, daemons, asked } = self;
@@ -127,7 +133,7 @@ where
 }
 
 /// Nobody aborts these tasks.
-fn go_on_panicking(error: JoinError) -> ! {
+pub(super) fn go_on_panicking(error: JoinError) -> ! {
     std::panic::resume_unwind(error.into_panic())
 }
 

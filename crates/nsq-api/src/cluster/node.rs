@@ -1,5 +1,6 @@
 //! One nsqd of the cluster.
 
+use super::survey::mark_out_of_date;
 use super::version::Version;
 use crate::{Info, LookupNode, Producer, Stats, host_port};
 
@@ -128,14 +129,14 @@ impl Node {
         host_port::join(&self.broadcast_address, self.tcp_port)
     }
 
+    pub(super) fn parsed_version(&self) -> Version {
+        Version::parse(&self.version)
+    }
+
     /// Adds what another nsqlookupd says of the same node. What both say differently stays.
     fn absorb(&mut self, other: Self) {
         self.remote_addresses.extend(other.remote_addresses);
-        for topic in other.topics {
-            if !self.has(&topic.name) {
-                self.topics.push(topic);
-            }
-        }
+        self.topics.extend(other.topics);
     }
 }
 
@@ -152,11 +153,12 @@ pub(super) fn merge_nodes(told: impl IntoIterator<Item = Node>) -> Vec<Node> {
             None => nodes.push(node),
         }
     }
-    let newest = nodes.iter().map(|node| Version::parse(&node.version)).max();
     for node in &mut nodes {
-        node.is_out_of_date = newest.as_ref().is_some_and(|v| Version::parse(&node.version) < *v);
-        node.topics.sort_unstable();
+        // Stable, and the first of a name stays: what was told first.
+        node.topics.sort_by(|a, b| a.name.cmp(&b.name));
+        node.topics.dedup_by(|later, first| later.name == first.name);
     }
+    mark_out_of_date(&mut nodes.iter_mut().collect::<Vec<_>>());
     nodes.sort_by(|a, b| (&a.hostname, &a.address).cmp(&(&b.hostname, &b.address)));
     nodes
 }

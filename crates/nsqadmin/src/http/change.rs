@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::act::{Action, Actor};
 use crate::admin::Admin;
-use crate::names::{self, channel_of, topic_of};
+use crate::request_names::{self as names, channel_of, topic_of};
 use crate::upstream::Warnings;
 
 /// No body that is wanted is longer.

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use super::change;
 use crate::act::Actor;
 use crate::admin::Admin;
-use crate::names;
 use crate::publication::{Publication, Published};
+use crate::request_names as names;
 
 /// The longest request: such a message as base64 or with some escapes, and what is around it.
 const REQUEST_BYTES_MAX: u64 = 2 << 20;

@@ -11,7 +11,7 @@ use super::show;
 use crate::access::admit;
 use crate::admin::Admin;
 use crate::ask::topic_nodes;
-use crate::names;
+use crate::request_names as names;
 use crate::tail::{Plan, Standing, Tail};
 use crate::upstream::{Warnings, failed};
 

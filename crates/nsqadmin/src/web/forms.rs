@@ -16,8 +16,8 @@ use super::visit::Visit;
 use crate::access::forbidden;
 use crate::act::{Action, Actor};
 use crate::admin::Admin;
-use crate::names;
 use crate::publication::Publication;
+use crate::request_names as names;
 use crate::upstream::Warnings;
 
 /// A message of a megabyte has up to three when it is escaped.

@@ -10,7 +10,7 @@ use super::visit::{Visit, escaped};
 use crate::access::forbidden;
 use crate::admin::Admin;
 use crate::ask;
-use crate::names;
+use crate::request_names as names;
 use crate::upstream::Warnings;
 
 /// The page that the script fills.

@@ -12,3 +12,4 @@ mod shapes;
 mod support;
 mod tail;
 mod tokens;
+mod watch;

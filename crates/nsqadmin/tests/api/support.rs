@@ -85,7 +85,8 @@ pub(crate) struct Admin {
 impl Admin {
     #[track_caller]
     pub(crate) fn start(flags: &[String]) -> Self {
-        let own = ["--http-address=127.0.0.1:0".to_owned()];
+        // Unless a test is about it, nobody else asks the daemons.
+        let own = ["--http-address=127.0.0.1:0", "--history-interval=0"].map(ToOwned::to_owned);
         let line = nsq_app::flags::parse::<Options>(own.iter().chain(flags).map(OsString::from));
         let options = line.expect("correct flags").options;
         let shutdown = Shutdown::new();
