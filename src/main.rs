@@ -27,7 +27,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start nsqd with its data in ./nsq-data
+    /// Start nsqd with its data in ./nsq-data, nsqlookupd and nsqadmin
     Up(up::UpArgs),
     /// Publish messages: arguments, or the lines of standard input
     Pub(publish::PubArgs),

@@ -17,6 +17,7 @@ const NOTATION: &str = "A value follows its flag behind a blank or an equals sig
 const DECLARED: &[Program] = &[
     Program("nsqd", "Take in, keep and deliver the messages of topics", command::<nsqd::Options>),
     Program("nsqlookupd", "Know which nsqd has which topic", command::<nsqlookupd::Options>),
+    Program("nsqadmin", "Show a cluster in a browser", command::<nsqadmin::Options>),
     Program("nsq_stat", "Watch what goes on in a channel", command::<nsq_stat::Options>),
     Program("nsq_tail", "Print messages", command::<nsq_tail::Options>),
     Program("nsq_to_file", "Write messages to files", command::<nsq_to_file::Options>),

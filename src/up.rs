@@ -38,6 +38,9 @@ pub(crate) struct UpArgs {
     /// Address of nsqlookupd for consumers
     #[arg(long, default_value = "127.0.0.1:4161")]
     lookupd_http_address: String,
+    /// Address of nsqadmin, for a browser
+    #[arg(long, default_value = "127.0.0.1:4171")]
+    admin_http_address: String,
     /// Offer TLS to clients of nsqd, with certificates made for this run
     #[arg(long)]
     tls: bool,
@@ -71,6 +74,7 @@ pub(crate) fn run(arguments: UpArgs) -> anyhow::Result<()> {
 struct Cluster {
     lookupd: nsqlookupd::Server,
     nodes: Vec<nsqd::Server>,
+    admin: nsqadmin::Server,
     tls: Option<ThrowAway>,
 }
 
@@ -94,7 +98,14 @@ impl Cluster {
             let log = Logger::to_stderr(&options.log_prefix, arguments.log_level);
             nodes.push(nsqd::Server::start(options, log).await?);
         }
-        Ok(Self { lookupd, nodes, tls })
+        let options = nsqadmin::Options {
+            http_address: arguments.admin_http_address.clone(),
+            nsqlookupd_http_addresses: vec![lookupd.http_address()],
+            ..nsqadmin::Options::default()
+        };
+        let log = Logger::to_stderr(&options.log_prefix, arguments.log_level);
+        let admin = nsqadmin::Server::start(options, log).await?;
+        Ok(Self { lookupd, nodes, admin, tls })
     }
 
     /// Serves until `shutdown` begins or something fails. nsqlookupd stops last, so that no nsqd
@@ -103,6 +114,7 @@ impl Cluster {
         let until_last = Shutdown::new();
         let lookupd = tokio::spawn(self.lookupd.run(until_last.clone()));
         let mut nodes = JoinSet::new();
+        nodes.spawn(self.admin.run(shutdown.clone()));
         for node in self.nodes {
             nodes.spawn(node.run(shutdown.clone()));
         }
@@ -130,6 +142,7 @@ impl Cluster {
         }
         let (tcp, http) = (self.lookupd.tcp_address(), self.lookupd.http_address());
         writeln!(text, "  nsqlookupd  TCP {tcp}   HTTP {http}")?;
+        writeln!(text, "  nsqadmin    http://{}/", self.admin.http_address())?;
         let first = self.nodes.first().context("there is at least one node")?;
         let tcp = first.tcp_address();
         let nsqd = first.http_address().unwrap_or_else(|| "off".to_owned());

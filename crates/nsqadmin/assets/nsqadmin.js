@@ -211,13 +211,18 @@
       while (tail.childElementCount > TAIL_ROWS_MAX) tail.lastElementChild.remove();
       say("");
     });
-    for (const name of ["skipped", "notice", "ended"]) {
-      messages.addEventListener(name, (event) => say(event.data));
-    }
-    messages.addEventListener("error", () => {
-      messages.close();
-      say(tail.dataset.ended);
+    let skipped = 0;
+    messages.addEventListener("skipped", (event) => {
+      skipped += JSON.parse(event.data).count;
+      say(`${tail.dataset.skipped} ${skipped.toLocaleString("en")}`);
     });
+    messages.addEventListener("notice", (event) => say(JSON.parse(event.data).message));
+    const end = (reason) => {
+      messages.close();
+      say(`${tail.dataset.ended} ${reason}`);
+    };
+    messages.addEventListener("end", (event) => end(JSON.parse(event.data).message));
+    messages.addEventListener("error", () => end(""));
     addEventListener("pagehide", () => messages.close());
   }
 

@@ -57,8 +57,8 @@ impl Publication {
     ///
     /// # Errors
     ///
-    /// `404 TOPIC_NOT_FOUND` if the topic is not there, `404 NODE_NOT_FOUND` if the node is none of the
-    /// cluster, `502` if nobody said that it has the message.
+    /// `404 TOPIC_NOT_FOUND` if the topic is not there, `404 NODE_NOT_FOUND` if the node is none of
+    /// the cluster, `502` if nobody said that it has the message.
     pub(crate) async fn publish(
         &self,
         admin: &Admin,

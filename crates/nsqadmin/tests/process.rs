@@ -233,6 +233,8 @@ fn tokens_that_others_can_hear() {
     for (flags, is_warned) in
         [(vec![near, far, &token], true), (vec![near, &token], false), (vec![far], false)]
     {
+        // Nobody is asked anything.
+        let flags = [flags, vec!["--history-interval=0"]].concat();
         let said = Running::start(&flags).stopped();
         assert_eq!(said.contains(TEXT), is_warned, "{flags:?}: {said}");
         assert_eq!(said.contains("WARNING"), is_warned, "{flags:?}: {said}");

@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "nsq-client",
             "nsq-net",
             "nsq-tools",
+            "nsqadmin",
             "nsqd",
             "nsqlookupd",
         ],

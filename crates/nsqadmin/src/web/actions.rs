@@ -35,7 +35,7 @@ pub(super) fn button(visit: &Visit, button: &Button<'_>) -> Markup {
 /// The fields of a form that nobody sees.
 pub(super) fn hidden(visit: &Visit, fields: &[(&str, &str)]) -> Markup {
     html! {
-        input type="hidden" name=(TOKEN_NAME) value=(visit.token.text());
+        input type="hidden" name=(TOKEN_NAME) value=(visit.token.masked());
         @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
     }
 }

@@ -122,7 +122,9 @@ pub(super) fn attributes(visit: &Visit, client: &ClientView) -> Markup {
         @if client.authed {
             span.badge title=(t.authenticated()) {
                 @if is_web(&client.auth_identity_url) {
-                    a href=(client.auth_identity_url) rel="noreferrer noopener" { (identity(client)) }
+                    a href=(client.auth_identity_url) rel="noreferrer noopener" {
+                        (identity(client))
+                    }
                 } @else { (identity(client)) }
             }
         }

@@ -134,7 +134,8 @@ fn bar(visit: &Visit, section: Section) -> Markup {
             nav aria-label=(t.main_navigation()) {
                 ul {
                     @for (of, link, name) in sections {
-                        li { a href=(link) aria-current=[(of == section).then_some("page")] { (name) } }
+                        @let current = (of == section).then_some("page");
+                        li { a href=(link) aria-current=[current] { (name) } }
                     }
                 }
             }

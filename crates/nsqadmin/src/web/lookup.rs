@@ -69,7 +69,10 @@ fn inactive(visit: &Visit, topics: &Channels) -> Markup {
         ul.inactive {
             @for (topic, channels) in topics {
                 li id={ "inactive-" (topic) } {
-                    div.title { a href=(visit.topic(topic)) { (topic) } (delete_topic(visit, topic)) }
+                    div.title {
+                        a href=(visit.topic(topic)) { (topic) }
+                        (delete_topic(visit, topic))
+                    }
                     @if !channels.is_empty() { ul {
                         @for channel in channels {
                             li { div.title {

@@ -179,10 +179,9 @@ fn topics(visit: &Visit, node: &Node, address: &str) -> Markup {
         span.badge { (figures::count(node.topics.len())) }
         ul.topics {
             @for topic in node.topics.iter().take(TOPICS_MAX) {
+                @let class = topic.is_tombstoned.then_some("warning");
                 li {
-                    a href=(visit.topic(&topic.name)) class=[topic.is_tombstoned.then_some("warning")] {
-                        (topic.name)
-                    }
+                    a href=(visit.topic(&topic.name)) class=[class] { (topic.name) }
                     @if topic.is_tombstoned { " " span.badge.warning { (t.tombstoned()) } }
                 }
             }

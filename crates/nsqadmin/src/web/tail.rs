@@ -38,6 +38,7 @@ impl Page for TailPage {
             noscript { p.notice { (t.tail_needs_scripting()) } }
             p #tail-state role="status" data-keep {}
             ol #tail data-tail=(source) data-keep data-ended=(t.tail_ended())
+                data-skipped=(t.tail_skipped())
                 data-waiting=(t.tail_waits()) aria-label=(t.messages()) {}
         };
         let title = format!("{} {}", t.tail(), self.topic);

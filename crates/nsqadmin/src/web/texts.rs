@@ -34,11 +34,15 @@ texts! {
     light_or_dark: "Light or dark", "浅色或深色";
     live: "Live", "实时";
     live_updates_stopped: "Stopped", "已停止";
-    without_scripting: "Scripting is off: reload the page to see what is new.", "脚本已关闭：请刷新页面查看最新内容。";
+    without_scripting:
+        "Scripting is off: reload the page to see what is new.",
+        "脚本已关闭：请刷新页面查看最新内容。";
     are_you_sure: "Are you sure?", "确定吗？";
     cancel: "Cancel", "取消";
     yes: "Yes, do it", "是的，执行";
-    some_did_not_answer: "Not everybody answered, so figures may be missing.", "并非所有节点都有响应，数据可能不完整。";
+    some_did_not_answer:
+        "Not everybody answered, so figures may be missing.",
+        "并非所有节点都有响应，数据可能不完整。";
     back_to_topics: "Back to all topics", "返回所有主题";
     history: "History", "历史";
     messages_per_second: "Messages/s", "消息/秒";
@@ -83,14 +87,18 @@ texts! {
     message_queues: "Message queues", "消息队列";
     statistics: "Statistics", "统计";
     latency: "Time from publish to FIN", "从发布到完成的时间";
-    latency_explained: "Time from publish to FIN: mean of all nodes, weighted by count", "从发布到完成的时间：所有节点按数量加权的平均值";
+    latency_explained:
+        "Time from publish to FIN: mean of all nodes, weighted by count",
+        "从发布到完成的时间：所有节点按数量加权的平均值";
     nsqd_host: "nsqd host", "nsqd 主机";
     memory_and_disk: "Memory + disk", "内存 + 磁盘";
     actions: "Actions", "操作";
     total: "Total", "合计";
     no_nodes_of_topic: "No nsqd serves this topic.", "没有 nsqd 提供此主题。";
     no_nodes_of_channel: "No nsqd serves this channel.", "没有 nsqd 提供此通道。";
-    no_channels: "There are no channels: messages wait in the topic until there is one.", "没有通道：消息会在主题中等待，直到有通道为止。";
+    no_channels:
+        "There are no channels: messages wait in the topic until there is one.",
+        "没有通道：消息会在主题中等待，直到有通道为止。";
     pause_topic: "Pause topic", "暂停主题";
     unpause_topic: "Unpause topic", "恢复主题";
     empty_queue: "Empty queue", "清空队列";
@@ -104,9 +112,13 @@ texts! {
     publish: "Publish", "发布";
     tail: "Tail", "实时查看消息";
     start_tail: "Watch messages as they come", "实时查看到达的消息";
-    tail_explained: "Shows messages as they come, through a channel of its own that goes when the page is left. Other channels lose nothing.", "通过一个独立的临时通道显示到达的消息，离开页面后该通道即消失。其他通道不会丢失任何消息。";
+    tail_explained:
+        "Shows messages as they come, through a channel of its own that goes when the page is \
+         left. Other channels lose nothing.",
+        "通过一个独立的临时通道显示到达的消息，离开页面后该通道即消失。其他通道不会丢失任何消息。";
     tail_needs_scripting: "This page needs scripting.", "此页面需要启用脚本。";
     tail_ended: "The tail has ended. Reload the page to go on.", "查看已结束。刷新页面可继续。";
+    tail_skipped: "Not shown, as they are too many:", "因数量过多而未显示：";
     tail_waits: "Waiting for messages.", "正在等待消息。";
     way_here: "Breadcrumb", "路径";
     client_connections: "Client connections", "客户端连接";
@@ -140,7 +152,9 @@ texts! {
     create_topic_or_channel: "Create a topic or channel", "创建主题或通道";
     channel_optional: "Channel (optional)", "通道（可选）";
     create: "Create", "创建";
-    name_rule: "1 to 64 of . a-z A-Z 0-9 _ -, perhaps with #ephemeral behind", "1 到 64 个字符：. a-z A-Z 0-9 _ -，可加后缀 #ephemeral";
+    name_rule:
+        "1 to 64 of . a-z A-Z 0-9 _ -, perhaps with #ephemeral behind",
+        "1 到 64 个字符：. a-z A-Z 0-9 _ -，可加后缀 #ephemeral";
     created: "Created.", "已创建。";
     was_paused: "Paused.", "已暂停。";
     was_unpaused: "Unpaused.", "已恢复。";
@@ -157,7 +171,9 @@ sentences! {
     asks_lookupds(count: usize): "Asks {count} nsqlookupd.", "查询 {count} 个 nsqlookupd。";
     chart_label(title: &str, newest: &str, highest: &str):
         "{title}: now {newest}, at most {highest}", "{title}：当前 {newest}，最高 {highest}";
-    rows_of(from: &str, to: &str, total: &str): "{from} to {to} of {total}", "第 {from} 至 {to} 项，共 {total} 项";
+    rows_of(from: &str, to: &str, total: &str):
+        "{from} to {to} of {total}",
+        "第 {from} 至 {to} 项，共 {total} 项";
     out_of(count: usize): "of {count}", "/ {count}";
     sampled(percent: i32): "Sampled {percent}%", "采样 {percent}%";
     and_others(count: &str): "and {count} others", "以及另外 {count} 个";
@@ -165,7 +181,9 @@ sentences! {
     node_unreachable(reason: &str): "cannot be reached: {reason}", "无法访问：{reason}";
     node_unhealthy(says: &str): "is not well: {says}", "状态异常：{says}";
     node_gone(unseen: &str): "has gone, unseen for {unseen}", "已消失，{unseen} 未见";
-    lookupd_unreachable(reason: &str): "nsqlookupd does not answer: {reason}", "nsqlookupd 无响应：{reason}";
+    lookupd_unreachable(reason: &str):
+        "nsqlookupd does not answer: {reason}",
+        "nsqlookupd 无响应：{reason}";
     growing_depth(from: &str, to: &str, over: &str):
         "depth grows: from {from} to {to} within {over}", "深度增长：{over} 内从 {from} 增至 {to}";
     no_consumers(depth: &str): "no consumers, {depth} messages wait", "没有消费者，{depth} 条消息等待中";
@@ -173,7 +191,8 @@ sentences! {
     is_paused(depth: &str): "is paused, {depth} messages wait", "已暂停，{depth} 条消息等待中";
     version_mix(list: &str): "versions differ: {list}", "版本不一致：{list}";
     pause_topic_question(name: &str):
-        "Pause topic {name}? Its channels get no more messages until it is unpaused; publishing goes on.",
+        "Pause topic {name}? Its channels get no more messages until it is unpaused; publishing \
+         goes on.",
         "暂停主题 {name}？恢复之前其通道不再收到消息，但仍可发布。";
     empty_topic_question(name: &str):
         "Empty topic {name}? The messages that wait in the topic itself are lost on all nodes.",
@@ -188,10 +207,12 @@ sentences! {
         "Empty channel {name}? All its messages are lost on all nodes.",
         "清空通道 {name}？在所有节点上，其所有消息都将丢失。";
     delete_channel_question(name: &str):
-        "Delete channel {name}? It goes from all nodes, with all its messages; its consumers are disconnected.",
+        "Delete channel {name}? It goes from all nodes, with all its messages; its consumers are \
+         disconnected.",
         "删除通道 {name}？它将连同所有消息从所有节点上删除，其消费者将被断开。";
     tombstone_question(topic: &str, node: &str):
-        "Tombstone {node} for topic {topic}? Consumers no longer find it there, and the topic is deleted on that node with all its messages.",
+        "Tombstone {node} for topic {topic}? Consumers no longer find it there, and the topic is \
+         deleted on that node with all its messages.",
         "为主题 {topic} 将 {node} 标记墓碑？消费者将不再在该节点找到它，且该主题及其所有消息将从该节点删除。";
 }
 

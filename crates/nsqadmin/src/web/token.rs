@@ -7,10 +7,15 @@ use nsq_app::http::HeaderMap;
 /// state, so any of several behind one address takes a form of any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
-    text: String,
+    secret: Secret,
     /// The browser has it already.
     is_known: bool,
+    /// What fields of forms hold: another text each time. Pages are compressed and repeat what was
+    /// searched for, so that their size would tell the secret itself letter by letter ("BREACH").
+    masked: String,
 }
+
+type Secret = [u8; TOKEN_BYTES];
 
 /// Names the cookie and the field of forms.
 pub(super) const TOKEN_NAME: &str = "nsqadmin_token";
@@ -24,42 +29,64 @@ impl Token {
     ///
     /// When the operating system has no random numbers.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, getrandom::Error> {
-        if let Some(text) = sent(headers) {
-            return Ok(Self { text: text.to_owned(), is_known: true });
-        }
-        let mut random = [0; TOKEN_BYTES];
-        getrandom::fill(&mut random)?;
-        let text = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { text, is_known: false })
+        let known = sent(headers);
+        let secret = known.map_or_else(random, Ok)?;
+        let mask = random()?;
+        let masked = format!("{}{}", hex(&mask), hex(&xor(secret, mask)));
+        Ok(Self { secret, is_known: known.is_some(), masked })
     }
 
     /// Whether a form repeats what the cookie says.
     pub(super) fn is_repeated(headers: &HeaderMap, field: &str) -> bool {
-        sent(headers).is_some_and(|text| text == field)
+        let Some((mask, masked)) = field.split_at_checked(2 * TOKEN_BYTES) else { return false };
+        let (Some(mask), Some(masked)) = (unhex(mask), unhex(masked)) else { return false };
+        sent(headers) == Some(xor(masked, mask))
     }
 
     /// The value of `Set-Cookie`, if the browser has to be told.
     pub(super) fn cookie(&self, path: &str, is_https: bool) -> Option<String> {
         let secure = if is_https { "; Secure" } else { "" };
-        let Self { text, .. } = self;
+        let text = hex(&self.secret);
         let cookie =
             || format!("{TOKEN_NAME}={text}; Path={path}; HttpOnly; SameSite=Strict{secure}");
         (!self.is_known).then(cookie)
     }
 
-    pub(super) fn text(&self) -> &str {
-        &self.text
+    /// For fields of forms.
+    pub(super) fn masked(&self) -> &str {
+        &self.masked
     }
 }
 
 /// The token among the cookies; what has not its form is none.
-fn sent(headers: &HeaderMap) -> Option<&str> {
+fn sent(headers: &HeaderMap) -> Option<Secret> {
     let lines = headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
     let (_, text) = pairs.find(|(name, _)| name.trim() == TOKEN_NAME)?;
-    let text = text.trim();
+    unhex(text.trim())
+}
+
+fn random() -> Result<Secret, getrandom::Error> {
+    let mut random = Secret::default();
+    getrandom::fill(&mut random)?;
+    Ok(random)
+}
+
+fn xor(mut secret: Secret, mask: Secret) -> Secret {
+    for (byte, mask) in secret.iter_mut().zip(mask) {
+        *byte ^= mask;
+    }
+    secret
+}
+
+fn hex(secret: &Secret) -> String {
+    secret.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Secret> {
     let has_form = text.len() == 2 * TOKEN_BYTES && text.bytes().all(|b| b.is_ascii_hexdigit());
-    has_form.then_some(text)
+    let number = has_form.then(|| u128::from_str_radix(text, 16).ok()).flatten()?;
+    Some(number.to_be_bytes())
 }
 
 #[cfg(test)]
@@ -77,28 +104,33 @@ mod tests {
     }
 
     #[test]
-    fn only_the_secret_of_the_cookie_will_do() {
+    fn only_what_the_cookie_says_will_do() {
         let ours = headers(&[format!("a=b; {TOKEN_NAME}={SECRET}")]);
-        assert!(Token::is_repeated(&ours, SECRET));
-        for wrong in ["", "0", &SECRET[1..], &SECRET.to_uppercase()] {
+        let field = Token::of(&ours).expect("random numbers").masked().to_owned();
+        assert!(Token::is_repeated(&ours, &field));
+        let others = headers(&[format!("{TOKEN_NAME}={}", SECRET.replace('0', "1"))]);
+        assert!(!Token::is_repeated(&others, &field));
+        let odd = "é".repeat(32);
+        for wrong in ["", "0", SECRET, &field[1..], &format!("{field}0"), &odd] {
             assert!(!Token::is_repeated(&ours, wrong), "{wrong}");
         }
         for cookie in ["", "0123", "0123456789abcdef0123456789abcde<"] {
             let wrong = headers(&[format!("{TOKEN_NAME}={cookie}")]);
-            assert!(!Token::is_repeated(&wrong, cookie), "{cookie}");
+            assert!(!Token::is_repeated(&wrong, &field), "{cookie}");
         }
-        assert!(!Token::is_repeated(&headers(&[]), ""));
+        assert!(!Token::is_repeated(&headers(&[]), &field));
     }
 
     #[test]
     fn a_browser_is_told_once() {
         let new = Token::of(&headers(&[])).expect("random numbers");
         let cookie = new.cookie("/base", true).expect("it is new");
-        let attributes = "; Path=/base; HttpOnly; SameSite=Strict; Secure";
-        assert_eq!(cookie, format!("{TOKEN_NAME}={}{attributes}", new.text()));
+        assert!(cookie.ends_with("; Path=/base; HttpOnly; SameSite=Strict; Secure"), "{cookie}");
         let told = headers(&[cookie]);
         let again = Token::of(&told).expect("random numbers");
-        assert_eq!((again.text(), again.cookie("/", false)), (new.text(), None));
-        assert_ne!(Token::of(&headers(&[])), Token::of(&headers(&[])));
+        assert_eq!((again.secret, again.cookie("/", false)), (new.secret, None));
+        assert!(Token::is_repeated(&told, new.masked()));
+        assert_ne!(again.masked(), new.masked());
+        assert_ne!(Token::of(&headers(&[])).expect("random numbers").secret, new.secret);
     }
 }

@@ -83,7 +83,7 @@ impl TopicsPage {
             @if rows.total == 0 {
                 p.notice { (if count == 0 { t.no_topics() } else { t.nothing_matches() }) }
             } @else {
-                (self.table(visit, rows))
+                (self.table(visit, rows, overview.is_some()))
             }
             (self.listing.pager(visit, rows))
             @if let Some(overview) = overview {
@@ -92,7 +92,7 @@ impl TopicsPage {
         }
     }
 
-    fn table(&self, visit: &Visit, rows: &Rows<Row<'_>>) -> Markup {
+    fn table(&self, visit: &Visit, rows: &Rows<Row<'_>>, is_seen: bool) -> Markup {
         let t = visit.language;
         let head = |key, label, kind| self.listing.head(visit, key, label, kind);
         html! {
@@ -107,13 +107,14 @@ impl TopicsPage {
                     (head("consumers", t.consumers(), Kind::Figure))
                     (head("nodes", t.nodes(), Kind::Figure))
                 } }
-                tbody { @for row in &rows.shown { (row_of(visit, row)) } }
+                tbody { @for row in &rows.shown { (row_of(visit, row, is_seen)) } }
             } }
         }
     }
 }
 
-fn row_of(visit: &Visit, row: &Row<'_>) -> Markup {
+/// `is_seen` tells whether the cluster was looked at yet.
+fn row_of(visit: &Visit, row: &Row<'_>, is_seen: bool) -> Markup {
     let t = visit.language;
     html! {
         tr id={ "topic-" (row.name) } {
@@ -133,7 +134,7 @@ fn row_of(visit: &Visit, row: &Row<'_>) -> Markup {
                     }
                 }
             } @else {
-                td.unknown colspan="7" { (t.on_no_node()) }
+                td.unknown colspan="7" { (if is_seen { t.on_no_node() } else { "–" }) }
             }
         }
     }
