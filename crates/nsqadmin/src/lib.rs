@@ -21,6 +21,7 @@ mod notifier;
 mod options;
 mod overview;
 mod server;
+mod silence;
 mod tls;
 mod upstream;
 mod view;
