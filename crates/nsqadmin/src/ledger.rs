@@ -135,7 +135,8 @@ impl Ledger {
             (&a.node.hostname, &a.node.address).cmp(&(&b.node.hostname, &b.node.address))
         });
         mark_out_of_date(&mut nodes.iter_mut().map(|seen| &mut seen.node).collect::<Vec<_>>());
-        let before = at.saturating_sub(self.memory);
+        // What this look has seen is compared with the next, however short the memory.
+        let before = at.saturating_sub(self.memory.max(took));
         // Counts name topics by number: they have to go before the numbers are given to others.
         self.nodes.retain(|_, account| account.told_at >= before);
         let gone = self.gone(nodes.len(), at);

@@ -26,6 +26,7 @@ mod overview;
 mod publication;
 mod request_names;
 mod server;
+mod silence;
 mod tail;
 mod tls;
 mod upstream;

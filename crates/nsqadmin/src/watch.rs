@@ -1,11 +1,10 @@
 //! The task that looks at the cluster again and again, and what it has seen.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use nsq_api::cluster::{Cluster, Node};
-use nsq_app::{Logger, Shutdown};
+use nsq_app::Shutdown;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -16,6 +15,7 @@ use crate::health::findings;
 use crate::history::History;
 use crate::ledger::{Circumstances, Ledger, NODES_MAX};
 use crate::overview::Overview;
+use crate::silence::Silence;
 
 /// How many nodes are asked at once: each may answer with megabytes.
 const ASKED_AT_ONCE: usize = 4;
@@ -82,11 +82,13 @@ impl Watch {
     async fn look_again_and_again(&self, admin: &Admin) {
         let start = Instant::now();
         let mut ledger = Ledger::new(self.length);
-        let mut silent = BTreeMap::new();
+        let mut silence = Silence::default();
         loop {
             let began = Instant::now();
             let (overview, worked) = look(&admin.cluster(), &mut ledger, start).await;
-            tell_changes(&admin.log, &mut silent, &overview);
+            for (level, line) in silence.changes(&overview) {
+                admin.log.log(level, format_args!("{line}"));
+            }
             self.keep(overview, start.elapsed());
             let pause = self.interval.max(worked.saturating_mul(PART_OF_TIME));
             match began.checked_add(pause) {
@@ -150,18 +152,4 @@ async fn look(cluster: &Cluster, ledger: &mut Ledger, start: Instant) -> (Overvi
         overview.failures.push(text);
     }
     (overview, worked)
-}
-
-/// Logs who fell silent and who answers again, once each.
-fn tell_changes(log: &Logger, silent: &mut BTreeMap<String, String>, overview: &Overview) {
-    let nodes = overview.nodes.iter();
-    let nodes = nodes.filter_map(|node| Some((node.node.address.clone(), node.failure.clone()?)));
-    let now: BTreeMap<_, _> = overview.lookupd_failures.iter().cloned().chain(nodes).collect();
-    for (_, reason) in now.iter().filter(|(address, _)| !silent.contains_key(*address)) {
-        log.warning(format_args!("WATCH: no answer - {reason}"));
-    }
-    for (address, _) in silent.iter().filter(|(address, _)| !now.contains_key(*address)) {
-        log.info(format_args!("WATCH: {address} is silent no more, or nobody tells of it"));
-    }
-    *silent = now;
 }

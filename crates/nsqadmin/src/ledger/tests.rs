@@ -123,6 +123,19 @@ fn a_node_that_was_silent_is_compared_with_what_it_said_last() {
 }
 
 #[test]
+fn a_short_memory_is_enough_for_rates() {
+    let mut ledger = Ledger::new(Duration::ZERO);
+    for at_s in [10, 20, 30] {
+        // The answer came half a second before the look was over.
+        let at = Duration::from_millis(at_s * 1000 - 500);
+        ledger.take(node("a:1"), at, &stats(1, at_s * 3, 0));
+        let overview = ledger.finish(circumstances(at_s));
+        assert_eq!(rates(&overview).0, at_s > 10);
+        assert!(at_s == 10 || rates(&overview).1 == 3.0);
+    }
+}
+
+#[test]
 fn a_silent_node_is_the_node_that_it_was() {
     let mut ledger = Ledger::new(MEMORY);
     let introduced = Node { broadcast_address: "inside".to_owned(), ..node("a:1") };

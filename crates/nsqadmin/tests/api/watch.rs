@@ -1,6 +1,6 @@
 //! What nsqadmin sees by itself: history and health.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
 
@@ -122,6 +122,23 @@ fn a_node_that_is_stopped_shows() {
     assert_eq!(newest(&by_nsqd, "?topic=clicks", "depth"), Some(0.0));
     cluster.nsqds[0].start_again();
     eventually("it is back", || findings(&by_nsqd, "node_unreachable").is_empty().then_some(()));
+}
+
+#[test]
+fn a_node_that_hangs_holds_up_nobody() {
+    let cluster = Cluster::with_clicks();
+    // It takes connections, and says nothing.
+    let hanging = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = hanging.local_addr().expect("it is bound");
+    let nsqds = [address, cluster.nsqd(0)];
+    let admin = Admin::of_nsqds(&nsqds, &[OFTEN, "--http-client-request-timeout=200ms"]);
+    let found = eventually("it hangs", || findings(&admin, "node_unreachable").pop());
+    assert_eq!(found["node"], *address.to_string());
+    assert!(found["reason"].as_str().expect("a text").ends_with("no answer in time"), "{found}");
+    for messages in 1..=3 {
+        cluster.nsqds[0].order("/pub?topic=clicks", "x");
+        wait_for_depth(&admin, "?topic=clicks", f64::from(messages));
+    }
 }
 
 #[test]
