@@ -140,7 +140,7 @@ impl TopicPage {
                     textarea #body name="body" rows="3" required data-keep {}
                     p.buttons { button type="submit" { (t.publish()) } }
                 }
-                h2 #tail { (t.tail()) }
+                h2 #tail-heading { (t.tail()) }
                 p { (t.tail_explained()) }
                 p.buttons {
                     a.button href=(visit.tail(&self.name)) { (t.start_tail()) }

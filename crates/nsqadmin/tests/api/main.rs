@@ -6,6 +6,7 @@ mod compression;
 mod failures;
 mod graphite;
 mod notifications;
+mod pages;
 mod paging;
 mod publish;
 mod shapes;
