@@ -35,7 +35,10 @@ class Visit {
   constructor(page, origin) {
     this.page = page;
     this.origin = origin;
+    /** Of what may be loaded. */
+    this.origins = [origin];
     this.complaints = [];
+    this.open = this.open.bind(this);
     /** Statuses of 400 and above that belong to this visit. */
     this.expected = [];
     this.listen();
@@ -52,7 +55,7 @@ class Visit {
     });
     page.on('request', (request) => {
       const { origin, protocol } = new URL(request.url());
-      const isLocal = origin === this.origin || protocol === 'data:' || protocol === 'blob:';
+      const isLocal = this.origins.includes(origin) || protocol === 'data:' || protocol === 'blob:';
       if (!isLocal) complaints.push(`another origin: ${request.url()}`);
     });
     page.on('requestfailed', (request) => {

@@ -59,7 +59,11 @@ check('/good', []);
 check('/inline', ['console: Executing inline script violates']);
 check('/throws', ['exception: Error: on purpose']);
 check('/missing', ['status 404: ']);
-check('/forbidden', ["console: Loading the image 'http://example.org/a.png' violates"]);
+check('/forbidden', [
+  "console: Loading the image 'http://example.org/a.png' violates",
+  'another origin: http://example.org',
+  'failed: http://example.org/a.png: csp',
+]);
 check('/elsewhere', ['another origin: http://example.org', 'failed: http://example.org']);
 
 /** Opens a page of which axe must say this. */

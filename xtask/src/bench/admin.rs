@@ -15,7 +15,7 @@ use clap::Args;
 
 use self::cluster::{Cluster, Size};
 use self::consumption::Consumption;
-use self::page::{Page, targets};
+use self::page::{Page, Target};
 use crate::daemon::Daemon;
 use crate::http;
 use crate::workspace::Workspace;
@@ -77,7 +77,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &AdminArgs) -> Result<()> {
     rest(&admin, Duration::from_secs(arguments.rest))?;
     println!("\n{}", page::HEADING);
     let only = arguments.only.as_deref().unwrap_or_default();
-    for target in targets(&cluster).into_iter().filter(|target| target.contains(only)) {
+    for target in Target::all(&cluster).filter(|target| target.path.contains(only)) {
         println!("{}", Page::measure(&admin, &target, requests)?);
     }
     let used = Consumption::of(admin.pid())?;

@@ -1,5 +1,6 @@
 //! The cluster that nsqadmin shows: small, but with everything that a page has to show.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -60,6 +61,8 @@ pub(super) struct Cluster {
     admin: Daemon,
     /// Only one user is, and all paths are below a base path.
     restricted: Daemon,
+    /// An nsqlookupd of the latter that never answers.
+    silent: String,
     nsqds: Vec<Daemon>,
     lookupds: Vec<Daemon>,
     _files: TempDir,
@@ -76,7 +79,10 @@ impl Cluster {
         let flags = lookupd_http_flags(&lookupds);
         let admin = Daemon::nsqadmin(nsqadmin, &flags)?;
         let more = [format!("--admin-user={ADMIN_USER}"), format!("--base-path={BASE_PATH}")];
-        let restricted = Daemon::nsqadmin(nsqadmin, &[flags.clone(), more.to_vec()].concat())?;
+        let silent = nobody()?;
+        let more = more.into_iter().chain([format!("--lookupd-http-address={silent}")]);
+        let more = flags.iter().cloned().chain(more).collect::<Vec<_>>();
+        let restricted = Daemon::nsqadmin(nsqadmin, &more)?;
         create_topics(&lookupds, &nsqds)?;
         let files = tempfile::tempdir()?;
         let consumers = start_consumers(programs, &flags, files.path())?;
@@ -86,6 +92,7 @@ impl Cluster {
             _consumers: consumers,
             admin,
             restricted,
+            silent,
             nsqds,
             lookupds,
             _files: files,
@@ -102,7 +109,12 @@ impl Cluster {
         };
         json!({
             "admin": self.admin.http,
-            "restricted": { "http": self.restricted.http, "base": BASE_PATH, "user": ADMIN_USER },
+            "restricted": {
+                "http": self.restricted.http,
+                "base": BASE_PATH,
+                "user": ADMIN_USER,
+                "silent": self.silent,
+            },
             "nsqds": addresses(&self.nsqds),
             "lookupds": addresses(&self.lookupds),
         })
@@ -129,6 +141,11 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// An address where nobody listens.
+fn nobody() -> Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
 fn nsqd_flags(lookupds: &[Daemon]) -> Vec<String> {

@@ -184,12 +184,12 @@ fn remote(node: usize) -> String {
     format!("\"remote_address\":\"127.0.0.1:{}\"", 60_000 + node)
 }
 
-/// Where a node is. Nobody connects to its TCP port.
+/// Where a node is. Nobody connects to its TCP port, but nodes are told apart by it.
 fn place(node: usize, address: SocketAddr) -> String {
-    let (host, port) = (address.ip(), address.port());
+    let (host, port, tcp_port) = (address.ip(), address.port(), 10_000 + node);
     format!(
         "\"hostname\":\"node-{node:03}.example.org\",\"broadcast_address\":\"{host}\",\
-         \"tcp_port\":4150,\"http_port\":{port}"
+         \"tcp_port\":{tcp_port},\"http_port\":{port}"
     )
 }
 

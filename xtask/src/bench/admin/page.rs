@@ -17,44 +17,61 @@ pub(super) const HEADING: &str = "\
 | peak memory |
 |---|---|---|---|---|---|---|---|";
 
-/// Every page and every route that reads. Names that are asked for lie in the middle.
-pub(super) fn targets(cluster: &Cluster) -> Vec<String> {
-    let topic = cluster.a_topic();
-    let channel = cluster.a_channel();
-    let node = cluster.a_node();
-    let mut targets = Vec::new();
-    for path in [
-        "/",
-        "/topics",
-        &format!("/topics/{topic}"),
-        &format!("/topics/{topic}/{channel}"),
-        "/nodes",
-        &format!("/nodes/{node}"),
-        "/counter",
-        "/lookup",
-        "/api/topics",
-        "/api/topics?match=topic-19&limit=50",
-        "/api/topics?inactive=true",
-        &format!("/api/topics/{topic}"),
-        &format!("/api/topics/{topic}/{channel}"),
-        "/api/nodes",
-        "/api/nodes?topics=false",
-        &format!("/api/nodes/{node}"),
-        &format!("/api/nodes/{node}?limit=50"),
-        "/api/counter",
-        &format!("/api/counter?topic={topic}"),
-        "/api/history",
-        "/api/health",
-    ] {
-        targets.push(path.to_owned());
+/// Every page and every route that reads. `T`, `C` and `N` stand for a topic, a channel and a node
+/// from the middle.
+const PATHS: [&str; 21] = [
+    "/",
+    "/topics",
+    "/topics/T",
+    "/topics/T/C",
+    "/nodes",
+    "/nodes/N",
+    "/counter",
+    "/lookup",
+    "/api/topics",
+    "/api/topics?match=topic-19&limit=50",
+    "/api/topics?inactive=true",
+    "/api/topics/T",
+    "/api/topics/T/C",
+    "/api/nodes",
+    "/api/nodes?topics=false",
+    "/api/nodes/N",
+    "/api/nodes/N?limit=50",
+    "/api/counter",
+    "/api/counter?topic=T",
+    "/api/history",
+    "/api/health",
+];
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// With the letters.
+    pub(super) path: &'static str,
+    /// With names.
+    named: String,
+}
+
+impl Target {
+    /// All of them, with names of this cluster.
+    pub(super) fn all(cluster: &Cluster) -> impl Iterator<Item = Self> {
+        PATHS.into_iter().map(|path| {
+            let names = [("T", cluster.a_topic()), ("C", cluster.a_channel())];
+            let names = names.into_iter().chain([("N", cluster.a_node())]);
+            let named = names.fold(path.to_owned(), |named, (letter, name)| {
+                let (behind_slash, behind_sign) = (format!("/{letter}"), format!("={letter}"));
+                let named = named.replace(&behind_slash, &format!("/{name}"));
+                named.replace(&behind_sign, &format!("={name}"))
+            });
+            Self { path, named }
+        })
     }
-    targets
 }
 
 /// What was measured.
 #[derive(Debug)]
 pub(super) struct Page {
-    target: String,
+    path: &'static str,
     answers: Vec<Answer>,
     gzip_bytes: usize,
     /// Of one request.
@@ -64,10 +81,11 @@ pub(super) struct Page {
 
 impl Page {
     /// Asks so many times, one after the other, and once more with compression.
-    pub(super) fn measure(admin: &Daemon, target: &str, requests: usize) -> Result<Self> {
+    pub(super) fn measure(admin: &Daemon, target: &Target, requests: usize) -> Result<Self> {
         Consumption::reset_peak(admin.pid())?;
         let before = Consumption::of(admin.pid())?;
-        let ask = |headers: &[&str]| http::ask(&admin.http, &format!("GET {target}"), headers, &[]);
+        let request = format!("GET {}", target.named);
+        let ask = |headers: &[&str]| http::ask(&admin.http, &request, headers, &[]);
         let answers = (0..requests).map(|_| {
             // Only the length of a body is of interest, and some are large.
             ask(&[]).map(|answer| answer.without_body())
@@ -76,8 +94,7 @@ impl Page {
         let after = Consumption::of(admin.pid())?;
         let gzip_bytes = ask(&["Accept-Encoding: gzip"])?.body_bytes;
         let cpu_s = (after.cpu_s() - before.cpu_s()) / requests as f64;
-        let target = target.to_owned();
-        Ok(Self { target, answers, gzip_bytes, cpu_s, peak_mb: after.peak_mb() })
+        Ok(Self { path: target.path, answers, gzip_bytes, cpu_s, peak_mb: after.peak_mb() })
     }
 
     /// The middle one and the longest.
@@ -103,7 +120,7 @@ impl fmt::Display for Page {
         write!(
             f,
             "| `{}` | {} | {first_byte} | {whole} | {} | {} | {:.0} ms | {} MB |",
-            self.target,
+            self.path,
             self.status(),
             kilobytes(size),
             kilobytes(self.gzip_bytes),
