@@ -62,7 +62,9 @@ class Visit {
       const reason = request.failure()?.errorText;
       // A page that is left leaves its stream of events as well.
       const isLeft = request.resourceType() === 'eventsource' && reason === 'net::ERR_ABORTED';
-      if (!isLeft) complaints.push(`failed: ${request.url()}: ${reason}`);
+      // An error without a body: it is judged by its status.
+      const isAnswered = reason === 'net::ERR_HTTP_RESPONSE_CODE_FAILURE';
+      if (!isLeft && !isAnswered) complaints.push(`failed: ${request.url()}: ${reason}`);
     });
     page.on('response', (response) => {
       const status = response.status();
