@@ -3,9 +3,7 @@
 mod change;
 mod config;
 mod graphite;
-mod names;
 mod show;
-mod topic_nodes;
 
 use std::sync::Arc;
 

@@ -4,11 +4,14 @@
 //! say (`view`), and answers as JSON.
 
 mod access;
+mod act;
 mod address;
 mod admin;
+mod ask;
 mod cidr;
 mod graphite;
 mod http;
+mod names;
 mod notification;
 mod notifier;
 mod options;

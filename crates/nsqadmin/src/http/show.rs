@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nsq_api::cluster::{Cluster, Daemons, Node, NodeStats, StatsQuery};
+use nsq_api::cluster::{Cluster, NodeStats, StatsQuery};
 use nsq_app::http::{Answer, Failure, HandlerResult, Request, StatusCode};
-use nsq_proto::TopicName;
 use serde::Serialize;
-use tokio::task::JoinSet;
 
-use super::topic_nodes::topic_nodes;
 use crate::admin::Admin;
+use crate::ask;
 use crate::upstream::{Warnings, failed};
-use crate::view::{ChannelView, NodeView, Owner, TopicView};
-
-/// Of how many topics the channels are asked for at once.
-const CHANNELS_ASKED_AT_ONCE: usize = 16;
+use crate::view::{NodeView, TopicView};
 
 /// An answer that has its warnings behind its fields.
 #[derive(Serialize)]
@@ -82,81 +77,25 @@ pub(super) async fn topics(admin: Arc<Admin>, request: Request) -> HandlerResult
     Answer::json(&TopicsView { topics, message: warnings.message() })
 }
 
-/// Those that nsqlookupd knows and that no nsqd is shown for.
 async fn inactive_topics(cluster: &Cluster) -> HandlerResult {
     let mut warnings = Warnings::default();
-    let mut topics = BTreeMap::new();
-    if cluster.entry() == Daemons::Lookupds {
-        let names = warnings.take(cluster.topics().await).map_err(failed)?;
-        let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
-        let of_nodes = nodes.iter().flat_map(|node| &node.topics);
-        let shown = of_nodes.filter(|topic| !topic.is_tombstoned).map(|topic| &*topic.name);
-        let shown: std::collections::BTreeSet<&str> = shown.collect();
-        let inactive = names.into_iter().filter(|name| !shown.contains(&**name));
-        topics = channels_of(cluster, inactive, &mut warnings).await?;
-    }
+    let topics = ask::inactive_topics(cluster, &mut warnings).await?;
+    let list = |channels: Vec<String>| Some(channels).filter(|channels| !channels.is_empty());
+    let topics = topics.into_iter().map(|(topic, channels)| (topic, list(channels))).collect();
     Answer::json(&InactiveView { topics, message: warnings.message() })
-}
-
-/// The channels of each of these topics, asked for not too many at once.
-async fn channels_of(
-    cluster: &Cluster,
-    mut topics: impl Iterator<Item = String>,
-    warnings: &mut Warnings,
-) -> Result<BTreeMap<String, Option<Vec<String>>>, Failure> {
-    let mut asking = JoinSet::new();
-    let mut channels = BTreeMap::new();
-    loop {
-        let room = CHANNELS_ASKED_AT_ONCE - asking.len();
-        for topic in topics.by_ref().take(room) {
-            let cluster = cluster.clone();
-            asking.spawn(async move {
-                let found = cluster.channels(&topic).await;
-                (topic, found)
-            });
-        }
-        let Some(asked) = asking.join_next().await else { return Ok(channels) };
-        let (topic, found) = asked.map_err(|_| Failure::internal())?;
-        let found = warnings.take(found).map_err(failed)?;
-        channels.insert(topic, Some(found).filter(|found| !found.is_empty()));
-    }
 }
 
 pub(super) async fn topic(admin: Arc<Admin>, request: Request) -> HandlerResult {
     let name = request.parameter().unwrap_or_default();
-    ensure_name(name)?;
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
-    let nodes = topic_nodes(&cluster, name, &mut warnings).await?;
-    let query = StatsQuery { topic: Some(name.to_owned()), ..StatsQuery::default() };
-    let stats = stats_of(&cluster, &nodes, &query, &mut warnings).await?;
-    let of_nodes = stats.into_iter().flat_map(topic_views).collect();
-    let data = TopicView::merged(name, of_nodes);
+    let data = ask::topic(&cluster, name, &mut warnings).await?;
     Answer::json(&WithMessage { data, message: warnings.message() })
 }
 
 pub(super) async fn channel(admin: Arc<Admin>, request: Request) -> HandlerResult {
-    let (topic, name) = request.two_parameters().unwrap_or_default();
-    ensure_name(topic)?;
+    let names = request.two_parameters().unwrap_or_default();
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
-    let nodes = topic_nodes(&cluster, topic, &mut warnings).await?;
-    let query = StatsQuery {
-        topic: Some(topic.to_owned()),
-        channel: Some(name.to_owned()),
-        include_clients: true,
-    };
-    let stats = stats_of(&cluster, &nodes, &query, &mut warnings).await?;
-    let topics = stats.into_iter().flat_map(topic_views);
-    let of_nodes: Vec<_> = topics.flat_map(|topic| topic.channels.unwrap_or_default()).collect();
-    if of_nodes.is_empty() && cluster.entry() == Daemons::Lookupds {
-        // Without an nsqd that has it, it may still be registered.
-        let known = warnings.take(cluster.channels(topic).await).map_err(failed)?;
-        if !known.iter().any(|known| known == name) {
-            return Err(warnings.not_found("CHANNEL_NOT_FOUND"));
-        }
-    } else if of_nodes.is_empty() {
-        return Err(warnings.not_found("CHANNEL_NOT_FOUND"));
-    }
-    let data = ChannelView::merged(topic, name, of_nodes);
+    let data = ask::channel(&cluster, names, &mut warnings).await?;
     Answer::json(&WithMessage { data, message: warnings.message() })
 }
 
@@ -171,10 +110,7 @@ pub(super) async fn nodes(admin: Arc<Admin>, _: Request) -> HandlerResult {
 pub(super) async fn node(admin: Arc<Admin>, request: Request) -> HandlerResult {
     let name = request.parameter().unwrap_or_default();
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
-    let node = known_node(&cluster, name, &mut warnings).await?;
-    let query = StatsQuery { include_clients: true, ..StatsQuery::default() };
-    let stats = stats_of(&cluster, &[node], &query, &mut warnings).await?;
-    let topics: Vec<_> = stats.into_iter().flat_map(topic_views).collect();
+    let (_, topics) = ask::node(&cluster, name, &mut warnings).await?;
     let channels = topics.iter().flat_map(|topic| topic.channels.iter().flatten());
     let clients = channels.map(|channel| channel.clients.as_ref().map_or(0, Vec::len));
     let total_clients = clients.sum::<usize>();
@@ -191,7 +127,7 @@ pub(super) async fn node(admin: Arc<Admin>, request: Request) -> HandlerResult {
 pub(super) async fn counter(admin: Arc<Admin>, _: Request) -> HandlerResult {
     let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
     let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
-    let stats = stats_of(&cluster, &nodes, &StatsQuery::default(), &mut warnings).await?;
+    let stats = ask::stats_of(&cluster, &nodes, &StatsQuery::default(), &mut warnings).await?;
     let mut counts = BTreeMap::new();
     for NodeStats { node, topics, .. } in stats {
         let address = node.http_address();
@@ -209,45 +145,4 @@ pub(super) async fn counter(admin: Arc<Admin>, _: Request) -> HandlerResult {
         }
     }
     Answer::json(&CounterView { stats: counts, message: warnings.message() })
-}
-
-/// The node with this name: `address:port` of its HTTP.
-///
-/// # Errors
-///
-/// `404 NODE_NOT_FOUND`; `502` if nobody answered.
-pub(super) async fn known_node(
-    cluster: &Cluster,
-    name: &str,
-    warnings: &mut Warnings,
-) -> Result<Node, Failure> {
-    let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
-    let found = nodes.into_iter().find(|node| node.http_address() == name || node.address == name);
-    found.ok_or(Failure::not_found("NODE_NOT_FOUND"))
-}
-
-/// Statistics of these nodes; no node, no statistics.
-async fn stats_of(
-    cluster: &Cluster,
-    nodes: &[Node],
-    query: &StatsQuery,
-    warnings: &mut Warnings,
-) -> Result<Vec<NodeStats>, Failure> {
-    if nodes.is_empty() {
-        return Ok(Vec::new());
-    }
-    warnings.take(cluster.stats(nodes, query).await).map_err(failed)
-}
-
-fn topic_views(stats: NodeStats) -> impl Iterator<Item = TopicView> {
-    let owner = Owner::from(&stats.node);
-    stats.topics.into_iter().map(move |topic| TopicView::of_node(&owner, topic))
-}
-
-/// What is no name is nobody's; `*` would mean all topics to an nsqlookupd of Go.
-fn ensure_name(topic: &str) -> Result<(), Failure> {
-    match TopicName::parse(topic.as_bytes()) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Failure::not_found("TOPIC_NOT_FOUND")),
-    }
 }

@@ -8,7 +8,7 @@ use nsq_proto::{ChannelName, TopicName};
 /// # Errors
 ///
 /// `400 INVALID_TOPIC`
-pub(super) fn topic(name: &str) -> Result<TopicName, Failure> {
+pub(crate) fn topic(name: &str) -> Result<TopicName, Failure> {
     TopicName::parse(name.as_bytes()).map_err(|_| Failure::bad_request("INVALID_TOPIC"))
 }
 
@@ -17,7 +17,7 @@ pub(super) fn topic(name: &str) -> Result<TopicName, Failure> {
 /// # Errors
 ///
 /// `400 INVALID_CHANNEL`
-pub(super) fn channel(name: &str) -> Result<ChannelName, Failure> {
+pub(crate) fn channel(name: &str) -> Result<ChannelName, Failure> {
     ChannelName::parse(name.as_bytes()).map_err(|_| Failure::bad_request("INVALID_CHANNEL"))
 }
 
@@ -26,7 +26,7 @@ pub(super) fn channel(name: &str) -> Result<ChannelName, Failure> {
 /// # Errors
 ///
 /// `400 INVALID_TOPIC`
-pub(super) fn topic_of(request: &Request) -> Result<TopicName, Failure> {
+pub(crate) fn topic_of(request: &Request) -> Result<TopicName, Failure> {
     topic(request.parameter().unwrap_or_default())
 }
 
@@ -35,7 +35,7 @@ pub(super) fn topic_of(request: &Request) -> Result<TopicName, Failure> {
 /// # Errors
 ///
 /// `400 INVALID_TOPIC`, `400 INVALID_CHANNEL`
-pub(super) fn channel_of(request: &Request) -> Result<(TopicName, ChannelName), Failure> {
+pub(crate) fn channel_of(request: &Request) -> Result<(TopicName, ChannelName), Failure> {
     let (topic_name, channel_name) = request.two_parameters().unwrap_or_default();
     Ok((topic(topic_name)?, channel(channel_name)?))
 }
