@@ -27,20 +27,28 @@ function button(place, label) {
   return place.getByRole('button', { name: label, exact: true });
 }
 
-/** Presses the button that confirms, which must be asked for first. */
-async function confirm({ page }) {
-  await page.getByRole('button', { name: /^Yes, / }).click();
+/** Where an action is confirmed: the dialog, or without scripting the page that asks. */
+async function question({ page, scripting }) {
+  const place = scripting ? page.getByRole('dialog') : page.locator('main');
+  const yes = scripting
+    ? place.getByRole('button').filter({ hasNotText: 'Cancel' })
+    : place.getByRole('button', { name: /^Yes, / });
+  await yes.waitFor();
+  return yes;
 }
 
-async function assertGone({ page }, label) {
-  await eventually(`no button ${label}`, () => button(page, label).count(), 0);
+/** Says yes, which must be asked for first. */
+async function confirm(visit) {
+  await (await question(visit)).click();
 }
 
-both('a topic is paused and goes on', async ({ open, page }, topic) => {
+both('a topic is paused and goes on', async (visit, topic) => {
+  const { open, page } = visit;
   await newTopic(topic);
   await open(path(topic));
   const paused = () => onEach(topic, (found) => found.paused);
   await button(page, 'Pause topic').click();
+  await confirm(visit);
   await eventually('paused on each', paused, all(true));
   await button(page, 'Unpause topic').click();
   await eventually('not paused on any', paused, all(false));
@@ -53,7 +61,7 @@ both('a topic is emptied', async (visit, topic) => {
   await open(path(topic));
   const depths = () => onEach(topic, (found) => found.depth);
   await button(page, 'Empty queue').click();
-  await page.getByRole('button', { name: /^Yes, / }).waitFor();
+  await question(visit);
   assert.deepStrictEqual(await depths(), all(3), 'nothing happens before it is confirmed');
   await confirm(visit);
   await eventually('empty on each', depths, all(0));
@@ -71,11 +79,13 @@ both('a topic is deleted', async (visit, topic) => {
   await page.locator('h1').waitFor();
 });
 
-both('a channel is paused and goes on', async ({ open, page }, topic) => {
+both('a channel is paused and goes on', async (visit, topic) => {
+  const { open, page } = visit;
   await newTopic(topic, ['one']);
   await open(path(topic, 'one'));
   const paused = () => channelOnEach(topic, 'one', (found) => found.paused);
   await button(page, 'Pause channel').click();
+  await confirm(visit);
   await eventually('paused on each', paused, all(true));
   await button(page, 'Unpause channel').click();
   await eventually('not paused on any', paused, all(false));
@@ -159,7 +169,8 @@ both('an inactive channel and its topic are deleted', async (visit, topic) => {
 test('a dialog that is cancelled does nothing, by button and by key', async () => {
   const topic = 'cancelled';
   await newTopic(topic);
-  await visiting({}, async ({ open, page }) => {
+  await visiting({}, async (visit) => {
+    const { open, page } = visit;
     await open(path(topic));
     const dialog = page.getByRole('dialog');
     await button(page, 'Delete topic').click();
@@ -171,6 +182,7 @@ test('a dialog that is cancelled does nothing, by button and by key', async () =
     await dialog.waitFor({ state: 'hidden' });
     // What would have been sent has been sent by the time that another action has its effect.
     await button(page, 'Pause topic').click();
+    await confirm(visit);
     await eventually('paused', () => onEach(topic, (found) => found?.paused), all(true));
   });
 });

@@ -32,8 +32,9 @@ after(async () => {
 
 /** A page that is open, and what was wrong with it so far. */
 class Visit {
-  constructor(page, origin) {
+  constructor(page, origin, scripting) {
     this.page = page;
+    this.scripting = scripting;
     this.origin = origin;
     /** Of what may be loaded. */
     this.origins = [origin];
@@ -60,11 +61,10 @@ class Visit {
     });
     page.on('requestfailed', (request) => {
       const reason = request.failure()?.errorText;
-      // A page that is left leaves its stream of events as well.
-      const isLeft = request.resourceType() === 'eventsource' && reason === 'net::ERR_ABORTED';
-      // An error without a body: it is judged by its status.
-      const isAnswered = reason === 'net::ERR_HTTP_RESPONSE_CODE_FAILURE';
-      if (!isLeft && !isAnswered) complaints.push(`failed: ${request.url()}: ${reason}`);
+      // A page that is left leaves what it was loading, for example its stream of events. An error
+      // without a body is judged by its status.
+      const isNormal = ['net::ERR_ABORTED', 'net::ERR_HTTP_RESPONSE_CODE_FAILURE'];
+      if (!isNormal.includes(reason)) complaints.push(`failed: ${request.url()}: ${reason}`);
     });
     page.on('response', (response) => {
       const status = response.status();
@@ -112,7 +112,7 @@ async function visiting(options, work) {
   });
   context.setDefaultTimeout(DEADLINE_MS);
   try {
-    const visit = new Visit(await context.newPage(), `http://${address}`);
+    const visit = new Visit(await context.newPage(), `http://${address}`, scripting);
     await work(visit);
     visit.assertContent();
   } finally {
