@@ -2,8 +2,8 @@
 'use strict';
 
 const assert = require('assert');
-const { test } = require('node:test');
 
+const test = require('./bounded_test');
 const {
   ask, channelOnEach, cluster, eventually, newTopic, nodesOf, onEach, order, registered,
 } = require('./cluster');

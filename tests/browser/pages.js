@@ -2,9 +2,9 @@
 'use strict';
 
 const assert = require('assert');
-const { test } = require('node:test');
 
 const { graveFindings } = require('./accessibility');
+const test = require('./bounded_test');
 const { cluster, eventually } = require('./cluster');
 const { visiting } = require('./visit');
 

@@ -3,9 +3,10 @@
 
 const assert = require('assert');
 const http = require('http');
-const { after, before, test } = require('node:test');
+const { after, before } = require('node:test');
 
 const { graveFindings } = require('./accessibility');
+const test = require('./bounded_test');
 const { visiting } = require('./visit');
 
 const POLICY = "default-src 'none'; img-src 'self'; script-src 'self'";
