@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: this nsqd measured, alone or side by side with another.
 
+mod admin;
 mod figure;
 mod scenario;
 
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use self::figure::Figure;
@@ -18,7 +19,10 @@ use crate::workspace::Workspace;
 
 /// Settings of `cargo xtask bench`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// Another nsqd to compare with: a program that takes nsqd's flags
     #[arg(long, value_name = "PATH")]
     against: Option<PathBuf>,
@@ -33,6 +37,13 @@ pub(crate) struct BenchArgs {
     only: Option<String>,
 }
 
+/// What is measured instead of nsqd.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// nsqadmin with a large simulated cluster: every page and every route of its API
+    Admin(admin::AdminArgs),
+}
+
 /// A program that is measured.
 #[derive(Debug)]
 struct Side<'a> {
@@ -43,6 +54,9 @@ struct Side<'a> {
 
 /// Runs the scenarios and prints a table.
 pub(crate) fn run(workspace: &Workspace, arguments: &BenchArgs) -> Result<()> {
+    if let Some(Other::Admin(arguments)) = &arguments.other {
+        return admin::run(workspace, arguments);
+    }
     ensure!(arguments.rounds > 0, "--rounds must be at least 1");
     let programs = workspace.build(&["--release", "--package=nsqd", "--package=nsq", "--bins"])?;
     let nsq = programs.path("nsq")?;

@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use crate::daemon::Daemon;
 use crate::machine;
+use crate::node_packages;
 use crate::program::{run, run_quietly};
 use crate::tally::Tally;
 use crate::test::Outcome;
@@ -25,7 +26,7 @@ const PYTHON_SCRIPTS: [&str; 2] =
 const GO_TOOLS: &str = "NSQ_TEST_GO_TOOLS";
 /// The variable that names the directory of a Go module with go-nsq.
 const GO_MODULE: &str = "NSQ_TEST_GO_MODULE";
-const NODE_PACKAGES: [&str; 2] = ["package.json", "package-lock.json"];
+const NODE_PACKAGES: &str = "tests/clients/node";
 
 /// pynsq consumes what was published over HTTP; the parser of OpenMetrics reads the metrics.
 pub(crate) fn python(workspace: &Workspace) -> Result<Outcome> {
@@ -102,11 +103,8 @@ pub(crate) fn go(workspace: &Workspace) -> Result<Outcome> {
 /// nsqjs publishes and consumes.
 pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
     let environment = workspace.target("clients/node");
-    if !machine::has("node", &["--version"]) || !machine::has("npm", &["--version"]) {
-        return Ok(Outcome::Skipped("node with npm is not installed".to_owned()));
-    }
-    if let Err(error) = prepare_node(workspace, &environment) {
-        return Ok(Outcome::Skipped(format!("{error:#}")));
+    if let Err(reason) = node_packages::install(workspace, NODE_PACKAGES, &environment) {
+        return Ok(Outcome::Skipped(reason));
     }
     let node = |script| {
         let mut command = Command::new("node");
@@ -116,25 +114,6 @@ pub(crate) fn node(workspace: &Workspace) -> Result<Outcome> {
     check(workspace, node("tests/clients/node/publish_and_consume.js"))?;
     layers::check(workspace, || node("tests/clients/node/layers.js"))?;
     Ok(Outcome::Ran(Tally::PASSED))
-}
-
-fn prepare_node(workspace: &Workspace, environment: &Path) -> Result<()> {
-    let wanted = fs::read_to_string(workspace.path("tests/clients/node/package-lock.json"))?;
-    let stamp = environment.join("installed.json");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    println!("installing the Node client");
-    fs::create_dir_all(environment)?;
-    for name in NODE_PACKAGES {
-        let from = workspace.path("tests/clients/node").join(name);
-        fs::copy(from, environment.join(name))?;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(environment);
-    run_quietly(&mut npm)?;
-    fs::write(stamp, wanted)?;
-    Ok(())
 }
 
 /// Runs the script against `nsq up`, which must stop cleanly afterwards.

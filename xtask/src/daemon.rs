@@ -20,11 +20,19 @@ const STOP: Duration = Duration::from_secs(30);
 /// A running daemon with a data directory of its own; it is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Daemon {
-    child: Child,
+    process: Process,
+    /// Empty where it listens to HTTP alone.
     pub(crate) tcp: String,
     pub(crate) http: String,
     _data: TempDir,
 }
+
+/// A program that runs beside this one; it is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+/// The words before the addresses in what a daemon prints.
+const LISTENING: [&str; 2] = ["TCP: listening on ", "HTTP: listening on "];
 
 impl Daemon {
     /// `nsq up` on free ports.
@@ -48,26 +56,50 @@ impl Daemon {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(nsqd);
         command.args(arguments(data.path())).args(flags);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("start {}", nsqd.display()))?;
-        let lines = child.stderr.take().map(lines_of).context("stderr is a pipe")?;
-        Self::await_addresses(child, &lines, data, ["TCP: listening on ", "HTTP: listening on "])
+        Self::start(command, data, LISTENING)
     }
 
-    /// Reads what the daemon prints up to the addresses that follow these words.
+    /// Any nsqlookupd on free ports.
+    pub(crate) fn nsqlookupd(nsqlookupd: &Path) -> Result<Self> {
+        let mut command = Command::new(nsqlookupd);
+        command.args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]);
+        Self::start(command, tempfile::tempdir()?, LISTENING)
+    }
+
+    /// Any nsqadmin on a free port.
+    pub(crate) fn nsqadmin(nsqadmin: &Path, flags: &[String]) -> Result<Self> {
+        let mut command = Command::new(nsqadmin);
+        command.arg("--http-address=127.0.0.1:0").args(flags);
+        let [_, http] = LISTENING;
+        Self::start(command, tempfile::tempdir()?, ["", http])
+    }
+
+    fn start(mut command: Command, data: TempDir, words: [&str; 2]) -> Result<Self> {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn();
+        let name = command.get_program().display().to_string();
+        let mut child = child.with_context(|| format!("start {name}"))?;
+        let lines = child.stderr.take().map(lines_of).context("stderr is a pipe")?;
+        Self::await_addresses(child, &lines, data, words).with_context(|| name)
+    }
+
+    /// Reads what the daemon prints up to the addresses that follow these words; one whose word is
+    /// empty is not waited for.
     fn await_addresses(
         child: Child,
         lines: &mpsc::Receiver<String>,
         data: TempDir,
         [tcp, http]: [&str; 2],
     ) -> Result<Self> {
-        let mut daemon = Self { child, tcp: String::new(), http: String::new(), _data: data };
+        let (process, none) = (Process(child), String::new());
+        let mut daemon = Self { process, tcp: none.clone(), http: none, _data: data };
         let deadline = Instant::now() + START;
-        while daemon.tcp.is_empty() || daemon.http.is_empty() {
+        while daemon.tcp.is_empty() && !tcp.is_empty() || daemon.http.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = lines.recv_timeout(left).context("the daemon does not listen")?;
             // Both may be in one line, and another daemon's may follow.
-            if let Some(address) = word_behind(&line, tcp).filter(|_| daemon.tcp.is_empty()) {
+            let is_wanted = daemon.tcp.is_empty() && !tcp.is_empty();
+            if let Some(address) = word_behind(&line, tcp).filter(|_| is_wanted) {
                 address.clone_into(&mut daemon.tcp);
             }
             if let Some(address) = word_behind(&line, http).filter(|_| daemon.http.is_empty()) {
@@ -79,12 +111,12 @@ impl Daemon {
 
     /// The process id.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
     }
 
     /// Ctrl-C; the daemon must stop by itself and be content.
     pub(crate) fn stop(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.child), Signal::INT)?;
+        kill_process(Pid::from_child(&self.process.0), Signal::INT)?;
         let status = self.wait()?;
         ensure!(status.success(), "the daemon ended with {status}");
         Ok(())
@@ -93,7 +125,7 @@ impl Daemon {
     fn wait(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + STOP;
         while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait()? {
+            if let Some(status) = self.process.0.try_wait()? {
                 return Ok(status);
             }
             thread::sleep(Duration::from_millis(10));
@@ -102,12 +134,21 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Process {
+    /// Starts a program that needs no input, and whose output nobody wants to see.
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn();
+        Ok(Self(child.with_context(|| format!("start {}", command.get_program().display()))?))
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait()
-            && let Err(error) = self.child.kill().and_then(|()| self.child.wait())
+        if let Ok(None) = self.0.try_wait()
+            && let Err(error) = self.0.kill().and_then(|()| self.0.wait())
         {
-            eprintln!("cannot kill process {}: {error}", self.child.id());
+            eprintln!("cannot kill process {}: {error}", self.0.id());
         }
     }
 }

@@ -21,9 +21,15 @@ pub(crate) fn has(program: &str, arguments: &[&str]) -> bool {
 
 /// Makes sure that a program of this Debian package is there, or says why it is not.
 pub(crate) fn require(program: &str, version_flag: &str, package: &str) -> Result<(), String> {
-    if has(program, &[version_flag]) {
-        return Ok(());
-    }
+    if has(program, &[version_flag]) { Ok(()) } else { install(package) }
+}
+
+/// Makes sure that a Debian package without a program is there, or says why it is not.
+pub(crate) fn require_package(package: &str) -> Result<(), String> {
+    if has("dpkg", &["--status", package]) { Ok(()) } else { install(package) }
+}
+
+fn install(package: &str) -> Result<(), String> {
     if !getuid().is_root() || !has("apt-get", &["--version"]) {
         return Err(format!("{package} is not installed"));
     }

@@ -1,9 +1,12 @@
-//! The project's own chores: `cargo xtask <test|clients|tidy|perf|bench>`.
+//! The project's own chores: `cargo xtask <test|clients|browser|tidy|perf|bench>`.
 
 mod bench;
+mod browser;
 mod clients;
 mod daemon;
+mod http;
 mod machine;
+mod node_packages;
 mod perf;
 mod program;
 mod tally;
@@ -27,10 +30,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Everything that must hold: format, lints, tidy, tests, foreign clients, instruction counts
+    /// Everything that must hold: format, lints, tidy, tests, foreign clients, browser, instruction counts
     Test,
     /// The foreign clients alone
     Clients,
+    /// nsqadmin in a browser alone, against a cluster of its own
+    Browser,
     /// What lints cannot check: layers, sizes, documents
     Tidy,
     /// Count instructions per message on the hot paths
@@ -44,6 +49,7 @@ fn main() -> ExitCode {
     let done = Workspace::find().and_then(|workspace| match chore {
         Chore::Test => Ok(test::run(&workspace)),
         Chore::Clients => Ok(test::run_clients(&workspace)),
+        Chore::Browser => Ok(test::run_browser(&workspace)),
         Chore::Tidy => tidy::run(&workspace).map(|()| ExitCode::SUCCESS),
         Chore::Perf(arguments) => perf::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),
         Chore::Bench(arguments) => bench::run(&workspace, &arguments).map(|()| ExitCode::SUCCESS),

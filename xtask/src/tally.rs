@@ -24,6 +24,7 @@ impl Tally {
     /// ```text
     ///      Summary [   4.1s] 21 tests run: 19 passed (1 slow), 2 failed, 3 skipped     nextest
     /// test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; …    cargo test
+    /// ℹ pass 5                                       and a line for each other count: node:test
     /// ```
     ///
     /// nextest runs every test by itself and shows the output of those that fail, closing line
@@ -37,6 +38,24 @@ impl Tally {
         let mut tally = Self::default();
         for (_, counts) in behind("test result: ") {
             tally += Self::read_counts(counts);
+        }
+        for line in output.lines().filter_map(|line| line.strip_prefix("\u{2139} ")) {
+            tally += Self::read_line(line);
+        }
+        tally
+    }
+
+    /// One count of node's test runner, the word before the number.
+    fn read_line(line: &str) -> Self {
+        let mut tally = Self::default();
+        let Some((word, Ok(count))) = line.split_once(' ').map(|(w, n)| (w, n.parse())) else {
+            return tally;
+        };
+        match word {
+            "pass" => tally.passed = count,
+            "fail" | "cancelled" => tally.failed = count,
+            "skipped" | "todo" => tally.skipped = count,
+            _ => {}
         }
         tally
     }
@@ -100,5 +119,16 @@ mod tests {
         let two = "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 7 filtered out";
         check(&format!("running\n{one}; finished in 0.00s\n{two}\n"), 6, 2, 1);
         check("error: could not compile", 0, 0, 0);
+    }
+
+    #[test]
+    fn closing_lines_of_node() {
+        let line = |(word, count): (&str, u32)| format!("\u{2139} {word} {count}\n");
+        let counts = [("tests", 9), ("suites", 0), ("pass", 5), ("fail", 2), ("cancelled", 1)];
+        let closing: String = counts.into_iter().map(line).collect();
+        check(&closing, 5, 3, 0);
+        let closing: String = [("pass", 1), ("skipped", 2), ("todo", 3)].map(line).concat();
+        check(&closing, 1, 0, 5);
+        check("\u{2139} duration_ms 12.5\npass 7", 0, 0, 0);
     }
 }

@@ -10,7 +10,7 @@ use crate::perf::{self, Counts};
 use crate::program::{self, run_and_listen};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{clients, tidy};
+use crate::{browser, clients, tidy};
 
 /// How a step ended that did not fail.
 pub(crate) enum Outcome {
@@ -40,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> ExitCode {
     let documentation = ["test", "--workspace", "--doc"];
     run.step("examples in the documentation", || counted(workspace.cargo(&documentation)));
     run.clients(workspace);
+    run.step("browser", || browser::run(workspace));
     run.step("instruction counts", || perf::check(workspace, Counts::Compare));
     run.finish(started.elapsed())
 }
@@ -49,6 +50,14 @@ pub(crate) fn run_clients(workspace: &Workspace) -> ExitCode {
     let started = Instant::now();
     let mut run = Run::new();
     run.clients(workspace);
+    run.finish(started.elapsed())
+}
+
+/// Runs only the step that looks at nsqadmin in a browser.
+pub(crate) fn run_browser(workspace: &Workspace) -> ExitCode {
+    let started = Instant::now();
+    let mut run = Run::new();
+    run.step("browser", || browser::run(workspace));
     run.finish(started.elapsed())
 }
 
@@ -134,7 +143,7 @@ fn tests(workspace: &Workspace) -> Result<Outcome> {
 }
 
 /// A test runner that counts by itself.
-fn counted(mut command: Command) -> Result<Outcome> {
+pub(crate) fn counted(mut command: Command) -> Result<Outcome> {
     let (status, output) = run_and_listen(&mut command)?;
     let mut tally = Tally::read(&output);
     if !status.success() && tally.failed == 0 {
