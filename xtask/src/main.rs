@@ -30,7 +30,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
-    /// Everything that must hold: format, lints, tidy, tests, foreign clients, browser, instruction counts
+    /// Everything that must hold: format, lints, tidy, tests, foreign clients, browser,
+    /// instruction counts
     Test,
     /// The foreign clients alone
     Clients,
