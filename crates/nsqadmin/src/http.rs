@@ -5,9 +5,12 @@ mod config;
 mod graphite;
 mod health;
 mod history;
+mod render;
 mod show;
 
 use std::sync::Arc;
+
+pub(crate) use render::route as render;
 
 use nsq_app::http::{Answer, HandlerResult, Request, Route, delete, get, post, put};
 

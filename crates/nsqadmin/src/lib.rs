@@ -11,6 +11,7 @@ mod ask;
 mod chart;
 mod cidr;
 mod graphite;
+mod graphs;
 mod health;
 mod http;
 mod names;

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::admin::Admin;
 use crate::cidr::Cidr;
 use crate::graphite::Graphite;
+use crate::graphs::Graphs;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
 use crate::watch::Watch;
@@ -68,8 +69,19 @@ impl Server {
         let lookupds = RwLock::new(options.nsqlookupd_http_addresses.clone());
         let watch = Arc::new(Watch::new(options.history_interval, options.history_length));
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
-        let admin =
-            Admin { options, log, client, tokens, config_from, lookupds, notifier, watch, streams };
+        let graphs = Graphs::of(&options, &log).map(Arc::new);
+        let admin = Admin {
+            options,
+            log,
+            client,
+            tokens,
+            config_from,
+            lookupds,
+            notifier,
+            graphs,
+            watch,
+            streams,
+        };
         Ok(Self { admin: Arc::new(admin), messenger, http, tls })
     }
 
@@ -110,6 +122,9 @@ impl Server {
         let log = admin.log.clone();
         let mut routes = http::routes();
         routes.extend(web::routes());
+        if admin.graphs.as_ref().is_some_and(|graphs| graphs.is_proxied()) {
+            routes.push(http::render());
+        }
         let router = Router::new(admin, log.clone(), routes).below(&base);
         let listener = (listener, Door::Plain);
         serve("HTTP", listener, Arc::new(router), shutdown, CONNECTIONS_MAX).await?;

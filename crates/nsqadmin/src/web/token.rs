@@ -2,6 +2,8 @@
 
 use nsq_app::http::HeaderMap;
 
+use super::cookies::cookie;
+
 /// A secret in a cookie that only our pages see, and which each of their forms repeats: other sites
 /// can make a browser send the cookie, but cannot read it ("double submit"). nsqadmin keeps no
 /// state, so any of several behind one address takes a form of any other.
@@ -54,10 +56,7 @@ impl Token {
 
 /// The token among the cookies; what has not its form is none.
 fn sent(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    let (_, text) = pairs.find(|(name, _)| name.trim() == TOKEN_NAME)?;
-    let text = text.trim();
+    let text = cookie(headers, TOKEN_NAME)?;
     let has_form = text.len() == 2 * TOKEN_BYTES && text.bytes().all(|b| b.is_ascii_hexdigit());
     has_form.then_some(text)
 }

@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod failures;
 mod graphite;
+mod graphs;
 mod notifications;
 mod paging;
 mod shapes;
