@@ -141,6 +141,23 @@ impl HttpClient {
         answer.await.map_err(|_| RequestError::TimedOut)?
     }
 
+    /// GETs with these headers, which take the place of those that are sent otherwise. Whatever the
+    /// status of the answer; redirections are not followed.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`]; not [`RequestError::Status`].
+    pub async fn get_with(
+        &self,
+        url: &HttpUrl,
+        headers: HeaderMap,
+    ) -> Result<HttpAnswer, RequestError> {
+        let mut request = start(Method::GET, url).body(Full::default())?;
+        request.headers_mut().extend(headers);
+        let answer = timeout(self.request_timeout, self.converse(url, request));
+        answer.await.map_err(|_| RequestError::TimedOut)?
+    }
+
     /// POSTs JSON. Redirections are not followed.
     ///
     /// # Errors

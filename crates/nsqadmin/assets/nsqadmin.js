@@ -83,6 +83,17 @@
   document.addEventListener("htmx:beforeRequest", disconnect);
   document.addEventListener("htmx:afterRequest", () => { if (!source) connect(); });
 
+  // Another time frame is chosen for the page as it is searched and sorted by now.
+  const timeframe = document.querySelector("form.timeframe");
+  if (timeframe) {
+    timeframe.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const page = new URL(location.href);
+      page.searchParams.set("t", timeframe.elements.t.value);
+      location.assign(page);
+    });
+  }
+
   // Asked before it is done.
   const dialog = document.getElementById("confirm");
   document.addEventListener("submit", (event) => {

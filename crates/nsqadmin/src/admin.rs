@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
 use crate::cidr::Cidr;
+use crate::graphs::Graphs;
 use crate::notification::Notification;
 use crate::notifier::Notifier;
 use crate::options::Options;
@@ -29,6 +30,8 @@ pub(crate) struct Admin {
     /// Changeable, unlike the other options.
     pub(crate) lookupds: RwLock<Vec<String>>,
     pub(crate) notifier: Option<Notifier>,
+    /// None if they are off.
+    pub(crate) graphs: Option<Arc<Graphs>>,
     pub(crate) watch: Arc<Watch>,
     /// Of pages that are looked at.
     pub(crate) streams: Arc<Semaphore>,

@@ -1,9 +1,17 @@
-//! Rates from graphite.
+//! What graphite knows of what nsqd sends to statsd: rates, and pictures.
+
+mod keys;
+mod picture;
+mod timeframe;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use nsq_api::{HeaderValue, HttpClient, HttpRequest, HttpUrl, RequestError};
+use nsq_api::{HeaderMap, HeaderValue, HttpAnswer, HttpClient, HttpUrl, RequestError};
 use serde::Deserialize;
+
+pub(crate) use keys::{Figure, Keys, Memory, Nodes, Series};
+pub(crate) use picture::{Picture, Size};
+pub(crate) use timeframe::{CHOICES, Timeframe};
 
 /// Where graphite is.
 #[derive(Clone, Debug)]
@@ -13,9 +21,9 @@ pub(crate) struct Graphite {
     authorization: Option<HeaderValue>,
 }
 
-/// A series of graphite.
+/// The points of a series of graphite.
 #[derive(Deserialize)]
-struct Series {
+struct Points {
     datapoints: Vec<(Option<f64>, Option<f64>)>,
 }
 
@@ -28,6 +36,9 @@ impl Graphite {
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let wrong = |what: &str| format!("parse {url:?}: {what}");
         let (scheme, rest) = url.split_once("://").ok_or(wrong("missing protocol scheme"))?;
+        if rest.contains(['?', '#']) {
+            return Err(wrong("there is a query or a fragment"));
+        }
         let authority_end = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
         let (user, host) = match authority.rsplit_once('@') {
@@ -35,20 +46,64 @@ impl Graphite {
             None => (None, authority),
         };
         let url = format!("{scheme}://{host}{}", path.trim_end_matches('/'));
-        if HttpUrl::parse(&url).is_none() {
+        // It becomes a part of a policy of the pages.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+        if !host.bytes().all(is_plain) || HttpUrl::parse(&url).is_none() {
             return Err(wrong("no URL of HTTP or HTTPS"));
         }
         let authorization = user.map(|user| {
-            let colon = if user.contains(':') { "" } else { ":" };
-            HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(format!("{user}{colon}"))))
+            let (user, password) = user.split_once(':').unwrap_or((user, ""));
+            let pair = [&*unescaped(user)?, b":", &*unescaped(password)?].concat();
+            let mut value =
+                HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
+            value.set_sensitive(true);
+            Some(value)
         });
-        let authorization = authorization.transpose().map_err(|_| wrong("invalid userinfo"))?;
+        let authorization = match authorization {
+            Some(None) => return Err(wrong("invalid userinfo")),
+            Some(authorization) => authorization,
+            None => None,
+        };
         Ok(Self { url, authorization })
+    }
+
+    /// Where its pictures are for everybody: without user and password.
+    pub(crate) fn render_url(&self) -> String {
+        format!("{}/render", self.url)
+    }
+
+    /// `scheme://host:port`
+    pub(crate) fn origin(&self) -> &str {
+        let begin = self.url.find("://").map_or(0, |at| at + "://".len());
+        let length = self.url[begin..].find('/');
+        length.map_or(&self.url, |length| &self.url[..begin + length])
+    }
+
+    /// Whether it wants user and password.
+    pub(crate) fn has_password(&self) -> bool {
+        self.authorization.is_some()
     }
 
     /// Where a query goes.
     fn render(&self, query: &str) -> Option<HttpUrl> {
         HttpUrl::parse(&format!("{}/render?{query}", self.url))
+    }
+
+    /// What it answers to a query, whatever that is. None if the query is none.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer.
+    pub(crate) async fn answer(
+        &self,
+        client: HttpClient,
+        query: &str,
+        mut headers: HeaderMap,
+    ) -> Result<Option<HttpAnswer>, RequestError> {
+        let Some(url) = self.render(query) else { return Ok(None) };
+        headers.insert("accept", HeaderValue::from_static("*/*"));
+        let client = HttpClient { authorization: self.authorization.clone(), ..client };
+        client.get_with(&url, headers).await.map(Some)
     }
 
     /// The first point of a series between two and one intervals ago; none if there is none.
@@ -67,12 +122,27 @@ impl Graphite {
             interval_s.saturating_mul(2),
             nsq_api::cluster::query_value(target)
         );
-        let Some(url) = self.render(&query) else { return Ok(None) };
-        let client = HttpClient { authorization: self.authorization.clone(), ..client.clone() };
-        let answer = client.exchange(HttpRequest { url: &url, form: None }).await?;
-        let series: Vec<Series> = answer.json()?;
+        let answer = self.answer(client.clone(), &query, HeaderMap::new()).await?;
+        let Some(answer) = answer else { return Ok(None) };
+        let series: Vec<Points> = answer.json()?;
         Ok(series.first().and_then(|series| series.datapoints.first()?.0))
     }
+}
+
+/// Without percent escapes; none if there is a wrong one.
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut parts = text.split('%');
+    let mut plain = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        // A sign would be taken for a part of the number.
+        if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        plain.push(u8::from_str_radix(digits, 16).ok()?);
+        plain.extend_from_slice(rest.as_bytes());
+    }
+    Some(plain)
 }
 
 /// A rate as it is shown: of a point that counts for an interval.
@@ -97,8 +167,33 @@ mod tests {
         assert_eq!(parse("https://g/a/b"), Ok(("https://g/a/b/render".to_owned(), None)));
         let basic = Some(HeaderValue::from_static("Basic dTpw"));
         assert_eq!(parse("http://u:p@g/"), Ok(("http://g/render".to_owned(), basic)));
+        let escaped = Some(HeaderValue::from_static("Basic dUB4OnA6Lw=="));
+        assert_eq!(parse("http://u%40x:p:%2F@g"), Ok(("http://g/render".to_owned(), escaped)));
+        let user = Some(HeaderValue::from_static("Basic dTo="));
+        assert_eq!(parse("http://u@g"), Ok(("http://g/render".to_owned(), user)));
+        for (wrong, why) in [
+            ("http://u%zz@g", "invalid userinfo"),
+            ("http://u%4@g", "invalid userinfo"),
+            ("http://g/?x", "there is a query or a fragment"),
+            ("http://g/#x", "there is a query or a fragment"),
+            ("http://g;script-src/", "no URL of HTTP or HTTPS"),
+            ("http://", "no URL of HTTP or HTTPS"),
+        ] {
+            assert_eq!(parse(wrong), Err(format!("parse {wrong:?}: {why}")));
+        }
         assert_eq!(parse(":bad"), Err("parse \":bad\": missing protocol scheme".to_owned()));
         assert_eq!(parse("ftp://g"), Err("parse \"ftp://g\": no URL of HTTP or HTTPS".to_owned()));
+    }
+
+    #[test]
+    fn what_browsers_are_told() {
+        for (url, render, origin) in [
+            ("http://g", "http://g/render", "http://g"),
+            ("https://u:p@g:8080/a/b/", "https://g:8080/a/b/render", "https://g:8080"),
+        ] {
+            let graphite = Graphite::parse(url).expect("a URL");
+            assert_eq!((&*graphite.render_url(), graphite.origin()), (render, origin));
+        }
     }
 
     #[test]

@@ -6,10 +6,13 @@ mod graphite;
 mod health;
 mod history;
 mod publish;
+mod render;
 mod show;
 mod tail;
 
 use std::sync::Arc;
+
+pub(crate) use render::route as render;
 
 use nsq_app::http::{Answer, HandlerResult, Request, Route, delete, get, post, put};
 

@@ -13,6 +13,7 @@ mod chart;
 mod cidr;
 mod counters;
 mod graphite;
+mod graphs;
 mod growth;
 mod health;
 mod history;

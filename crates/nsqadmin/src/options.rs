@@ -61,19 +61,16 @@ nsq_app::flags! {
         /// graphite HTTP address
         "graphite-url" => graphite_url: String = String::new();
         /// proxy HTTP requests to graphite
-        "proxy-graphite", without effect "pages do not show graphite's graphs yet"
-            => proxy_graphite: bool = false;
+        "proxy-graphite" => proxy_graphite: bool = false;
         /// prefix used for keys sent to statsd (%s for host replacement, must match nsqd)
-        "statsd-prefix", without effect "pages do not show graphite's graphs yet"
-            => statsd_prefix: String = "nsq.%s".to_owned();
+        "statsd-prefix" => statsd_prefix: String = "nsq.%s".to_owned();
         /// The counter stats key formatting applied by the implementation of statsd. If no
         /// formatting is desired, set this to an empty string.
-        "statsd-counter-format", without effect "pages do not show graphite's graphs yet"
+        "statsd-counter-format"
             => statsd_counter_format: String = "stats.counters.%s.count".to_owned();
         /// The gauge stats key formatting applied by the implementation of statsd. If no formatting
         /// is desired, set this to an empty string.
-        "statsd-gauge-format", without effect "pages do not show graphite's graphs yet"
-            => statsd_gauge_format: String = "stats.gauges.%s".to_owned();
+        "statsd-gauge-format" => statsd_gauge_format: String = "stats.gauges.%s".to_owned();
         /// time interval nsqd is configured to push to statsd (must match nsqd)
         "statsd-interval" => statsd_interval: Duration = Duration::from_secs(60);
         /// how often nsqadmin looks at all nodes for its own charts and findings; 0 for never

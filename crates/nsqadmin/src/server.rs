@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::admin::Admin;
 use crate::cidr::Cidr;
 use crate::graphite::Graphite;
+use crate::graphs::Graphs;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
 use crate::tail::Tails;
@@ -70,6 +71,7 @@ impl Server {
         let watch = Arc::new(Watch::new(options.history_interval, options.history_length));
         let streams = Arc::new(Semaphore::new(STREAMS_MAX));
         let tails = Tails::new();
+        let graphs = Graphs::of(&options, &log).map(Arc::new);
         let admin = Admin {
             options,
             log,
@@ -78,6 +80,7 @@ impl Server {
             config_from,
             lookupds,
             notifier,
+            graphs,
             watch,
             streams,
             tails,
@@ -122,6 +125,9 @@ impl Server {
         let log = admin.log.clone();
         let mut routes = http::routes();
         routes.extend(web::routes());
+        if admin.graphs.as_ref().is_some_and(|graphs| graphs.is_proxied()) {
+            routes.push(http::render());
+        }
         let watching = Arc::clone(&admin.watch).run(Arc::clone(&admin), shutdown.clone());
         let watching = tokio::spawn(watching);
         let router = Router::new(admin, log.clone(), routes).below(&base).compressed();

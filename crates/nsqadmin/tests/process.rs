@@ -240,3 +240,22 @@ fn tokens_that_others_can_hear() {
         assert_eq!(said.contains("WARNING"), is_warned, "{flags:?}: {said}");
     }
 }
+
+#[test]
+fn graphite_as_browsers_cannot_use_it() {
+    let nsqd = "--nsqd-http-address=127.0.0.1:4151";
+    for (url, is_proxied, warning) in [
+        ("http://u:secret@g/", false, "user and password of --graphite-url are of use only with"),
+        ("http://u:secret@g/", true, ""),
+        ("http://g/", false, ""),
+        ("http://[::1]:8080/", false, "browsers show no graphs from an IPv6 address"),
+        ("http://[::1]:8080/", true, ""),
+        ("u:secret@g", false, "there are no graphs: --graphite-url is no URL"),
+    ] {
+        let url = format!("--graphite-url={url}");
+        let proxied = format!("--proxy-graphite={is_proxied}");
+        let said = Running::start(&[nsqd, &url, &proxied]).stopped();
+        assert_eq!(said.contains("WARNING: GRAPHITE: "), !warning.is_empty(), "{url}: {said}");
+        assert!(said.contains(warning) && !said.contains("secret"), "{url}: {said}");
+    }
+}

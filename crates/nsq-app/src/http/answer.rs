@@ -90,6 +90,12 @@ impl Answer {
         Self::new(ResponseBody::Whole(body.into()), Some(content_type))
     }
 
+    /// A body with the content type that somebody else gave it.
+    #[must_use]
+    pub fn passed_on(content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
+        Self::new(ResponseBody::Whole(body.into()), Some(content_type))
+    }
+
     /// A body that is sent piece by piece through the sender, which a task of its own keeps. The
     /// request's line in the log is written when the head goes out.
     ///

@@ -8,6 +8,7 @@ use super::charts::charts;
 use super::clients::clients;
 use super::figures;
 use super::frame::{Content, Section};
+use super::graphs;
 use super::latency::Quantiles;
 use super::listing::Listing;
 use super::outcome::{Outcome, done};
@@ -17,6 +18,7 @@ use super::visit::{Visit, is_ephemeral};
 use crate::admin::Admin;
 use crate::ask;
 use crate::chart::Subject;
+use crate::graphite::Nodes;
 use crate::upstream::Warnings;
 use crate::view::ChannelView;
 
@@ -93,6 +95,7 @@ impl ChannelPage {
 fn nodes_table(visit: &Visit, total: &ChannelView, nodes: &[ChannelView]) -> Markup {
     let t = visit.language;
     let quantiles = Quantiles::of(total.e2e_processing_latency.as_ref());
+    let names = (&*total.topic_name, &*total.channel_name);
     let figures = [
         t.depth(),
         t.memory_and_disk(),
@@ -131,9 +134,13 @@ fn nodes_table(visit: &Visit, total: &ChannelView, nodes: &[ChannelView]) -> Mar
                             }
                             (figures_of(node, &quantiles))
                         }
+                        (graphs::channel_row(visit, names, Nodes::One(&node.node), &quantiles))
                     }
                 }
-                tfoot { tr { th scope="row" { (t.total()) } (figures_of(total, &quantiles)) } }
+                tfoot {
+                    tr { th scope="row" { (t.total()) } (figures_of(total, &quantiles)) }
+                    (graphs::channel_row(visit, names, Nodes::All, &quantiles))
+                }
             } }
         }
     }

@@ -5,10 +5,12 @@ use std::cmp::Ordering;
 use maud::{Markup, html};
 
 use super::figures;
+use super::graphs;
 use super::latency::Quantiles;
 use super::listing::{Kind, Listing};
 use super::topic::memory_and_disk;
 use super::visit::{Visit, is_ephemeral};
+use crate::graphite::Nodes;
 use crate::view::ChannelView;
 
 /// What a column is sorted by: how it is called in links, and how two rows compare.
@@ -97,5 +99,6 @@ fn row(visit: &Visit, topic: &str, channel: &ChannelView, quantiles: &Quantiles)
             @for (_, figure) in &FIGURES[1..] { td.figure { (figures::count(figure(channel))) } }
             (quantiles.cells(channel.e2e_processing_latency.as_ref()))
         }
+        (graphs::channel_row(visit, (topic, name), Nodes::All, quantiles))
     }
 }

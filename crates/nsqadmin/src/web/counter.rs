@@ -7,6 +7,7 @@ use nsq_app::http::{Failure, Request};
 use super::charts::charts;
 use super::figures;
 use super::frame::{Content, Section};
+use super::graphs;
 use super::page::Page;
 use super::visit::Visit;
 use crate::admin::Admin;
@@ -37,6 +38,7 @@ impl Page for CounterPage {
         let body = html! {
             h1 { (t.messages_processed()) }
             p.counter #counter data-count=(count) { (figures::count(count)) }
+            (graphs::all_messages(visit))
             (charts(visit, admin.watch.chart(&Subject::Cluster).as_ref(), &Subject::Cluster))
         };
         Ok(Content { title: t.counter().to_owned(), section: Section::Counter, warnings, body })

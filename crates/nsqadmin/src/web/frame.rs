@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use nsq_app::http::{Answer, HeaderValue};
 
 use super::assets::{self, Asset};
+use super::graphs;
 use super::visit::Visit;
 use crate::admin::Admin;
 use crate::upstream::Warnings;
@@ -33,10 +34,11 @@ const HTMX_CONFIG: &str = concat!(
     r#""refreshOnHistoryMiss":true}"#
 );
 
-/// Nothing comes from elsewhere, and nothing that stands in the page itself is run.
+/// Nothing comes from elsewhere, and nothing that stands in the page itself is run. Pictures come
+/// last, because there can be others who have some.
 const POLICY: &str = concat!(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; ",
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; ",
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; img-src 'self'",
 );
 
 /// The whole page.
@@ -82,14 +84,20 @@ pub(super) fn dressed(visit: &Visit, markup: Markup) -> Answer {
         .with_header("referrer-policy", fixed("same-origin"))
         .with_header("vary", fixed("Accept-Language, Cookie"))
         .with_header("cache-control", fixed("no-store"))
-        .with_header("content-security-policy", fixed(POLICY));
-    // The cookie is made of our own path and letters.
-    let cookie = visit.token.cookie(visit.cookie_path(), visit.is_https);
-    let cookie = cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok());
-    match cookie.filter(|_| visit.is_admin) {
-        Some(cookie) => answer.with_header("set-cookie", cookie),
-        None => answer,
-    }
+        .with_header("content-security-policy", policy(visit));
+    let (path, is_https) = (visit.cookie_path(), visit.is_https);
+    let token = visit.token.cookie(path, is_https).filter(|_| visit.is_admin);
+    let timeframe = visit.graphs.as_ref().and_then(|graphs| graphs.cookie(path, is_https));
+    // Cookies are made of our own path and letters.
+    let cookies = token.into_iter().chain(timeframe);
+    let cookies = cookies.filter_map(|cookie| HeaderValue::from_str(&cookie).ok());
+    cookies.fold(answer, |answer, cookie| answer.with_header("set-cookie", cookie))
+}
+
+fn policy(visit: &Visit) -> HeaderValue {
+    let origin = visit.graphs.as_ref().and_then(|graphs| graphs.origin());
+    let policy = origin.and_then(|origin| HeaderValue::try_from(format!("{POLICY} {origin}")).ok());
+    policy.unwrap_or(HeaderValue::from_static(POLICY))
 }
 
 /// Where a page hears of what has changed.
@@ -140,6 +148,7 @@ fn bar(visit: &Visit, section: Section) -> Markup {
                 }
             }
             div.tools {
+                (graphs::selector(visit))
                 // Both work only with scripting, and are shown by it.
                 button #theme type="button" hidden { (t.light_or_dark()) }
                 button #freeze type="button" hidden aria-pressed="false"

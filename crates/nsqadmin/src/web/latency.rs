@@ -18,6 +18,10 @@ impl Quantiles {
         self.0.len()
     }
 
+    pub(super) fn values(&self) -> &[f64] {
+        &self.0
+    }
+
     pub(super) fn heads(&self, visit: &Visit) -> Markup {
         let t = visit.language;
         html! {

@@ -89,7 +89,7 @@ impl Listing {
     /// The field to search with.
     pub(super) fn search(&self, visit: &Visit, label: &str) -> Markup {
         let t = visit.language;
-        let path = path_of(visit);
+        let path = visit.path();
         html! {
             form.search role="search" method="get" action=(path) {
                 label for="match" { (label) }
@@ -158,7 +158,7 @@ impl Listing {
         if page > 0 {
             pairs.push(format!("page={}", page + 1));
         }
-        let path = path_of(visit);
+        let path = visit.path();
         if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
     }
 }
@@ -170,10 +170,6 @@ fn swapped(link: &str, label: &str) -> Markup {
             (label)
         }
     }
-}
-
-fn path_of(visit: &Visit) -> &str {
-    visit.target.split('?').next().unwrap_or_default()
 }
 
 #[cfg(test)]

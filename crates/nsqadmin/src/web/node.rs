@@ -10,6 +10,7 @@ use super::charts::charts;
 use super::clients;
 use super::figures;
 use super::frame::{Content, Section};
+use super::graphs;
 use super::listing::Listing;
 use super::outcome::{Outcome, done};
 use super::page::Page;
@@ -63,6 +64,7 @@ impl Page for NodePage {
                 div { dt { (t.consumers()) } dd { (figures::count(clients)) } }
             }
             (charts(visit, admin.watch.chart(&subject).as_ref(), &subject))
+            (graphs::memory(visit, &self.name))
             h2 { (t.topics()) }
             @if topics.is_empty() {
                 p.notice { (t.no_topics_of_node()) }

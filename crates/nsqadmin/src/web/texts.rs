@@ -81,6 +81,14 @@ texts! {
     first_look_comes: "The first look at the cluster is on its way.", "正在首次查看集群。";
     as_of: "As of", "数据时间";
     on_no_node: "on no node", "不在任何节点上";
+    graphs: "Graphs", "图表";
+    show: "Show", "显示";
+    off: "off", "关闭";
+    memory: "Memory", "内存";
+    collector_pauses: "Pauses of the garbage collector", "垃圾回收暂停";
+    collector_runs: "Runs of the garbage collector", "垃圾回收次数";
+    heap_objects: "Objects on the heap", "堆对象";
+    all_channels: "all channels", "所有通道";
     topic_queue: "Topic message queue", "主题消息队列";
     channel_queues: "Channel message queues", "通道消息队列";
     channel_queue: "Channel message queue", "通道消息队列";
@@ -167,6 +175,8 @@ texts! {
 }
 
 sentences! {
+    graph_of(figure: &str, subject: &str, span: &str):
+        "{figure} of {subject}, last {span}", "{subject} 的{figure}，最近 {span}";
     asks_nsqds(count: usize): "Asks {count} nsqd directly.", "直接查询 {count} 个 nsqd。";
     asks_lookupds(count: usize): "Asks {count} nsqlookupd.", "查询 {count} 个 nsqlookupd。";
     chart_label(title: &str, newest: &str, highest: &str):

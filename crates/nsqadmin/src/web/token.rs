@@ -2,6 +2,8 @@
 
 use nsq_app::http::HeaderMap;
 
+use super::cookies::cookie;
+
 /// A secret in a cookie that only our pages see, and which each of their forms repeats: other sites
 /// can make a browser send the cookie, but cannot read it ("double submit"). nsqadmin keeps no
 /// state, so any of several behind one address takes a form of any other.
@@ -60,10 +62,7 @@ impl Token {
 
 /// The token among the cookies; what has not its form is none.
 fn sent(headers: &HeaderMap) -> Option<Secret> {
-    let lines = headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    let (_, text) = pairs.find(|(name, _)| name.trim() == TOKEN_NAME)?;
-    unhex(text.trim())
+    unhex(cookie(headers, TOKEN_NAME)?)
 }
 
 fn random() -> Result<Secret, getrandom::Error> {

@@ -8,6 +8,7 @@ use super::channels::channels;
 use super::charts::charts;
 use super::figures;
 use super::frame::{Content, Section};
+use super::graphs;
 use super::latency::Quantiles;
 use super::listing::Listing;
 use super::outcome::{Outcome, done};
@@ -16,6 +17,7 @@ use super::visit::{Visit, is_ephemeral};
 use crate::admin::Admin;
 use crate::ask;
 use crate::chart::Subject;
+use crate::graphite::Nodes;
 use crate::upstream::Warnings;
 use crate::view::TopicView;
 
@@ -98,11 +100,14 @@ impl TopicPage {
                         @if visit.is_admin { th scope="col" { (t.actions()) } }
                     } }
                     tbody { @for node in nodes { (self.node(visit, node, &quantiles)) } }
-                    tfoot { tr {
-                        th scope="row" { (t.total()) }
-                        (figures_of(total, &quantiles))
-                        @if visit.is_admin { td {} }
-                    } }
+                    tfoot {
+                        tr {
+                            th scope="row" { (t.total()) }
+                            (figures_of(total, &quantiles))
+                            @if visit.is_admin { td {} }
+                        }
+                        (graphs::topic_row(visit, &self.name, Nodes::All, &quantiles))
+                    }
                 } }
             }
         }
@@ -124,6 +129,7 @@ impl TopicPage {
                 (figures_of(node, quantiles))
                 @if visit.is_admin { td { (button(visit, &tombstone)) } }
             }
+            (graphs::topic_row(visit, &self.name, Nodes::One(&node.node), quantiles))
         }
     }
 

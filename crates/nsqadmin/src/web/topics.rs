@@ -9,11 +9,13 @@ use super::charts::charts;
 use super::figures;
 use super::findings::{findings, time};
 use super::frame::{Content, Section};
+use super::graphs;
 use super::listing::{Kind, Listing, Rows};
 use super::page::Page;
 use super::visit::{Visit, is_ephemeral};
 use crate::admin::Admin;
 use crate::chart::Subject;
+use crate::graphite::Figure;
 use crate::overview::{Overview, TopicOverview};
 use crate::upstream::{Warnings, failed};
 
@@ -131,10 +133,20 @@ fn row_of(visit: &Visit, row: &Row<'_>, is_seen: bool) -> Markup {
                     td.figure {
                         @if column == "rate" { (figures::rate(topic.rate)) }
                         @else { (figures::count(figure_of(column, topic))) }
+                        @if column == "depth" {
+                            (graphs::of_topic(visit, row.name, Figure::Depth))
+                        } @else if column == "messages" {
+                            (graphs::of_topic(visit, row.name, Figure::Messages))
+                        }
                     }
                 }
             } @else {
-                td.unknown colspan="7" { (if is_seen { t.on_no_node() } else { "–" }) }
+                // Graphite can know more: what was, and what is when nobody looks.
+                td.unknown colspan="7" {
+                    (if is_seen { t.on_no_node() } else { "–" }) " "
+                    (graphs::of_topic(visit, row.name, Figure::Depth)) " "
+                    (graphs::of_topic(visit, row.name, Figure::Messages))
+                }
             }
         }
     }

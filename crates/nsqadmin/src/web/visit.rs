@@ -3,6 +3,7 @@
 use nsq_app::http::{Failure, Request};
 use nsq_proto::ChannelName;
 
+use super::graphs::GraphChoice;
 use super::language::Language;
 use super::token::Token;
 use crate::access;
@@ -15,6 +16,8 @@ pub(super) struct Visit {
     /// Whether what changes something is shown. Whether it is done is decided when it is asked for.
     pub(super) is_admin: bool,
     pub(super) token: Token,
+    /// None if there are none.
+    pub(super) graphs: Option<GraphChoice>,
     /// What was asked for: path and query, as sent.
     pub(super) target: String,
     /// Whether the browser came over HTTPS, as far as proxies tell.
@@ -33,10 +36,16 @@ impl Visit {
             language: Language::of(headers),
             is_admin: access::is_admin(&admin.options, headers),
             token: Token::of(headers).map_err(|_| Failure::internal())?,
+            graphs: GraphChoice::of(admin, request),
             target: format!("{}{}", request.path(), query.unwrap_or_default()),
             is_https: scheme == Some("https"),
             base: admin.options.base_path().trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// What was asked for, without its query.
+    pub(super) fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
     }
 
     /// A path of ours, which begins with a slash.

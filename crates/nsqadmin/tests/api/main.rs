@@ -5,6 +5,7 @@ mod actions;
 mod compression;
 mod failures;
 mod graphite;
+mod graphs;
 mod notifications;
 mod pages;
 mod paging;
