@@ -14,6 +14,16 @@ const DEADLINE_MS = 20_000;
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
 
+/** What is awaited, or an error that says what hangs: not all of it has a deadline of its own. */
+function within(what, work) {
+  let timer;
+  const deadline = new Promise((_, reject) => {
+    const complain = () => reject(new Error(`not within ${DEADLINE_MS} ms: ${what}`));
+    timer = setTimeout(complain, DEADLINE_MS);
+  });
+  return Promise.race([work, deadline]).finally(() => clearTimeout(timer));
+}
+
 let starting;
 
 /** The one browser, started when it is first needed. */
@@ -79,6 +89,14 @@ class Visit {
     return response.status();
   }
 
+  /**
+   * Presses a button that sends a form, and waits for the page that follows: Chromium does not
+   * always close a window in order that is on its way to another page.
+   */
+  async send(button) {
+    await Promise.all([this.page.waitForNavigation({ waitUntil: 'load' }), button.click()]);
+  }
+
   /** A picture, where the documents' pictures or those of this run are. */
   async screenshot(name) {
     const directory = process.env.NSQ_TEST_SCREENSHOTS;
@@ -101,7 +119,7 @@ class Visit {
 async function visiting(options, work) {
   const { address = cluster.admin, scripting = true, dark = false, phone = false } = options;
   const { locale = 'en-GB', headers = {}, bypassesPolicy = false } = options;
-  const context = await (await browser()).newContext({
+  const context = await within('a window', (await browser()).newContext({
     bypassCSP: bypassesPolicy,
     colorScheme: dark ? 'dark' : 'light',
     extraHTTPHeaders: headers,
@@ -109,14 +127,15 @@ async function visiting(options, work) {
     locale,
     reducedMotion: 'reduce',
     viewport: phone ? PHONE : DESKTOP,
-  });
+  }));
   context.setDefaultTimeout(DEADLINE_MS);
   try {
-    const visit = new Visit(await context.newPage(), `http://${address}`, scripting);
+    const page = await within('a page', context.newPage());
+    const visit = new Visit(page, `http://${address}`, scripting);
     await work(visit);
     visit.assertContent();
   } finally {
-    await context.close();
+    await within('closing', context.close());
   }
 }
 

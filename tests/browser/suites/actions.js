@@ -3,11 +3,11 @@
 
 const assert = require('assert');
 
-const test = require('./bounded_test');
+const test = require('../bounded_test');
 const {
   ask, channelOnEach, cluster, eventually, newTopic, nodesOf, onEach, order, registered,
-} = require('./cluster');
-const { visiting } = require('./visit');
+} = require('../cluster');
+const { visiting } = require('../visit');
 
 const all = (value) => cluster.nsqds.map(() => value);
 const allLookupds = (value) => cluster.lookupds.map(() => value);
@@ -39,7 +39,7 @@ async function question({ page, scripting }) {
 
 /** Says yes, which must be asked for first. */
 async function confirm(visit) {
-  await (await question(visit)).click();
+  await visit.send(await question(visit));
 }
 
 both('a topic is paused and goes on', async (visit, topic) => {
@@ -50,7 +50,7 @@ both('a topic is paused and goes on', async (visit, topic) => {
   await button(page, 'Pause topic').click();
   await confirm(visit);
   await eventually('paused on each', paused, all(true));
-  await button(page, 'Unpause topic').click();
+  await visit.send(button(page, 'Unpause topic'));
   await eventually('not paused on any', paused, all(false));
   await button(page, 'Pause topic').waitFor();
 });
@@ -87,7 +87,7 @@ both('a channel is paused and goes on', async (visit, topic) => {
   await button(page, 'Pause channel').click();
   await confirm(visit);
   await eventually('paused on each', paused, all(true));
-  await button(page, 'Unpause channel').click();
+  await visit.send(button(page, 'Unpause channel'));
   await eventually('not paused on any', paused, all(false));
   await button(page, 'Pause channel').waitFor();
 });
@@ -138,12 +138,13 @@ async function tombstone(visit, place, topic) {
   await eventually('not shown for it', () => nodesOf(topic), allLookupds(2));
 }
 
-both('a topic and a channel are created', async ({ open, page }, topic) => {
+both('a topic and a channel are created', async (visit, topic) => {
+  const { open, page } = visit;
   await open('/lookup');
   const form = page.locator('form').filter({ has: button(page, 'Create') });
   await form.getByLabel(/^topic/i).fill(topic);
   await form.getByLabel(/^channel/i).fill('one');
-  await button(form, 'Create').click();
+  await visit.send(button(form, 'Create'));
   const channels = async () => (await registered(`/channels?topic=${topic}`)).map((it) => it.channels);
   await eventually('registered', channels, allLookupds(['one']));
 });

@@ -5,9 +5,9 @@ const assert = require('assert');
 const http = require('http');
 const { after, before } = require('node:test');
 
-const { graveFindings } = require('./accessibility');
-const test = require('./bounded_test');
-const { visiting } = require('./visit');
+const { graveFindings } = require('../accessibility');
+const test = require('../bounded_test');
+const { visiting } = require('../visit');
 
 const POLICY = "default-src 'none'; img-src 'self'; script-src 'self'";
 const PAGES = {

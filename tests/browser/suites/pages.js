@@ -3,10 +3,10 @@
 
 const assert = require('assert');
 
-const { graveFindings } = require('./accessibility');
-const test = require('./bounded_test');
-const { cluster, eventually } = require('./cluster');
-const { visiting } = require('./visit');
+const { graveFindings } = require('../accessibility');
+const test = require('../bounded_test');
+const { cluster, eventually } = require('../cluster');
+const { visiting } = require('../visit');
 
 const [node] = cluster.nsqds;
 const addresses = cluster.nsqds.map(({ http }) => http);

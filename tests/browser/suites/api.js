@@ -3,9 +3,9 @@
 
 const assert = require('assert');
 
-const test = require('./bounded_test');
-const { ask, cluster } = require('./cluster');
-const { visiting } = require('./visit');
+const test = require('../bounded_test');
+const { ask, cluster } = require('../cluster');
+const { visiting } = require('../visit');
 
 const TOPICS = ['clicks', 'events#ephemeral', 'forgotten', 'orders', 'unread'];
 
