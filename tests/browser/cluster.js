@@ -7,7 +7,7 @@ const http = require('http');
 const DEADLINE_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
-/** Addresses: `admin`, `restricted` (another nsqadmin), `nsqds` and `lookupds`. */
+/** Addresses: `admin`, `restricted` and `graphs` (others), `nsqds` and `lookupds`. */
 const cluster = JSON.parse(process.env.NSQ_TEST_CLUSTER);
 
 /** Sends a request; resolves to status, headers and body. */
@@ -106,6 +106,22 @@ async function newTopic(topic, channels = [], messages = 3) {
   }
 }
 
+/** Takes a topic away wherever it still is. */
+async function removeTopic(topic) {
+  for (const { http } of [...cluster.lookupds, ...cluster.nsqds]) {
+    await ask(http, `/topic/delete?topic=${named(topic)}`, { method: 'POST' });
+  }
+}
+
 module.exports = {
-  ask, channelOnEach, cluster, eventually, newTopic, nodesOf, onEach, order, registered, topicAt,
+  ask,
+  channelOnEach,
+  cluster,
+  eventually,
+  newTopic,
+  nodesOf,
+  onEach,
+  order,
+  registered,
+  removeTopic,
 };

@@ -134,9 +134,12 @@ async function visiting(options, work) {
     const visit = new Visit(page, `http://${address}`, scripting);
     await work(visit);
     visit.assertContent();
-  } finally {
-    await within('closing', context.close());
+  } catch (error) {
+    // What is wrong with the closing after that matters less.
+    within('closing', context.close()).catch(() => {});
+    throw error;
   }
+  await within('closing', context.close());
 }
 
 module.exports = { visiting };

@@ -3,10 +3,10 @@
 mod cluster;
 mod publisher;
 
-use std::env;
 use std::process::Command;
+use std::{env, fs};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use self::cluster::Cluster;
 use crate::machine;
@@ -20,6 +20,20 @@ const SCRIPT: &str = "tests/browser/main.js";
 const FONT: &str = "fonts-wqy-microhei";
 /// The variable that has the pictures of the documents made anew.
 const SCREENSHOTS: &str = "NSQ_SCREENSHOTS";
+/// Which of the pictures of a run the documents have.
+const PICTURES: [&str; 11] = [
+    "topics",
+    "topic",
+    "channel-dark",
+    "nodes",
+    "node",
+    "counter",
+    "lookup",
+    "tail",
+    "topic-phone",
+    "topics-zh",
+    "warning",
+];
 const PROGRAMS: [&str; 5] = [
     "--bins",
     "--package=nsqadmin",
@@ -41,17 +55,21 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     }
     let programs = workspace.build(&PROGRAMS)?;
     let cluster = Cluster::start(&programs)?;
-    let wants_screenshots = env::var(SCREENSHOTS).is_ok_and(|value| value == "1");
-    let screenshots = match wants_screenshots {
-        true => workspace.path("docs/images"),
-        false => workspace.target("browser/screenshots"),
-    };
+    let screenshots = workspace.target("browser/screenshots");
     let mut node = Command::new("node");
     node.arg("--test-reporter=spec").arg(workspace.path(SCRIPT));
     node.env("NODE_PATH", environment.join("node_modules"));
     node.env("NSQ_TEST_CLUSTER", cluster.description().to_string());
-    node.env("NSQ_TEST_SCREENSHOTS", screenshots);
+    node.env("NSQ_TEST_SCREENSHOTS", &screenshots);
     let outcome = test::counted(node)?;
     cluster.stop()?;
+    if env::var(SCREENSHOTS).is_ok_and(|value| value == "1") {
+        let images = workspace.path("docs/images");
+        fs::create_dir_all(&images)?;
+        for name in PICTURES.map(|name| format!("{name}.png")) {
+            let from = screenshots.join(&name);
+            fs::copy(&from, images.join(&name)).with_context(|| from.display().to_string())?;
+        }
+    }
     Ok(outcome)
 }

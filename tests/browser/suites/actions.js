@@ -6,6 +6,7 @@ const assert = require('assert');
 const test = require('../bounded_test');
 const {
   ask, channelOnEach, cluster, eventually, newTopic, nodesOf, onEach, order, registered,
+  removeTopic,
 } = require('../cluster');
 const { visiting } = require('../visit');
 
@@ -19,6 +20,7 @@ function both(title, work) {
     const name = `${title.replace(/\W+/g, '-').slice(0, 40)}-${scripting ? 'js' : 'plain'}`;
     test(`${title}, ${scripting ? 'with' : 'without'} scripting`, async () => {
       await visiting({ scripting }, (visit) => work(visit, name));
+      await removeTopic(name);
     });
   }
 }
@@ -167,6 +169,17 @@ both('an inactive channel and its topic are deleted', async (visit, topic) => {
   await eventually('the topic is gone', known, allLookupds(false));
 });
 
+both('a message is published', async (visit, topic) => {
+  const { open, page } = visit;
+  await newTopic(topic, ['one'], 0);
+  await open(path(topic));
+  await page.getByLabel('Body').fill('<b>a message</b>\nof two lines');
+  await visit.send(button(page, 'Publish'));
+  const depths = () => channelOnEach(topic, 'one', (found) => found.depth);
+  await eventually('it is in the channel', async () => (await depths()).reduce((a, b) => a + b), 1);
+  await page.getByText('Published.').waitFor();
+});
+
 test('a dialog that is cancelled does nothing, by button and by key', async () => {
   const topic = 'cancelled';
   await newTopic(topic);
@@ -186,6 +199,7 @@ test('a dialog that is cancelled does nothing, by button and by key', async () =
     await confirm(visit);
     await eventually('paused', () => onEach(topic, (found) => found?.paused), all(true));
   });
+  await removeTopic(topic);
 });
 
 /** The forms of a page that change something: where they go, and what each button sends. */
@@ -235,10 +249,12 @@ test('who is no admin is shown no action, and is refused every one', async () =>
       assert.strictEqual(status, 403, `${label} at ${page}`);
     }
   }
-  for (const label of ['Delete topic', 'Pause topic', 'Delete channel', 'Pause channel', 'Create']) {
+  for (const label of ['Delete topic', 'Pause topic', 'Empty queue', 'Tombstone', 'Publish',
+    'Delete channel', 'Pause channel', 'Create']) {
     assert.ok(labels.includes(label), `no ${label} among ${labels}`);
   }
   assert.deepStrictEqual(await onEach(topic, (found) => found.channels.length), all(1));
+  await removeTopic(topic);
 });
 
 for (const site of ['http://other.example', `http://${cluster.lookupds[0].http}`]) {
@@ -269,5 +285,6 @@ for (const site of ['http://other.example', `http://${cluster.lookupds[0].http}`
       assert.strictEqual(refusal.status(), 403);
     });
     assert.deepStrictEqual(await onEach(topic, (found) => found.paused), all(false));
+    await removeTopic(topic);
   });
 }

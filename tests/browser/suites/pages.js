@@ -23,6 +23,7 @@ const PAGES = [
   { name: 'nodes', path: '/nodes', texts: addresses.map((address) => address.split(':')[1]) },
   { name: 'node', path: `/nodes/${node.http}`, texts: ['orders', 'archive', 'clicks'] },
   { name: 'counter', path: '/counter', texts: [] },
+  { name: 'tail', path: '/tail/orders', texts: ['orders'] },
   { name: 'lookup', path: '/lookup', texts: [...lookupds, 'forgotten', 'old'] },
 ];
 /** What a page looks like to different people. */
@@ -50,12 +51,22 @@ async function assertTexts({ page }, texts) {
   assert.deepStrictEqual(texts.filter((text) => !shown.includes(text)), [], shown);
 }
 
+/** Waits until what the script draws is there: charts, and messages of a tail. */
+async function drawn({ page }) {
+  for (const places of ['[data-plot]', '#tail']) {
+    for (const place of await page.locator(places).all()) {
+      await place.locator('canvas, li').first().waitFor();
+    }
+  }
+}
+
 for (const { name, path, texts } of PAGES) {
   test(`${path} shows what it should, in a picture as well`, async () => {
     await visiting({}, async (visit) => {
       assert.strictEqual(await visit.open(path), 200);
       await assertShape(visit);
       await assertTexts(visit, texts);
+      await drawn(visit);
       await visit.screenshot(name);
     });
   });
@@ -75,6 +86,7 @@ for (const { name, path, texts } of PAGES) {
       assert.match(await visit.page.innerText('nav'), /\p{Script=Han}/u);
       assert.match(await visit.page.innerText('main'), /\p{Script=Han}/u);
       await assertTexts(visit, texts);
+      await drawn(visit);
       await visit.screenshot(`${name}-zh`);
     });
   });
@@ -84,6 +96,7 @@ for (const { name, path, texts } of PAGES) {
       await visiting({ ...options, bypassesPolicy: true }, async (visit) => {
         await visit.open(path);
         assert.deepStrictEqual(await graveFindings(visit), []);
+        await drawn(visit);
         if (suffix) await visit.screenshot(name + suffix);
       });
     });

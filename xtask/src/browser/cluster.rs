@@ -51,7 +51,10 @@ const HOSTILE_ID: &str = "client_id,\"><b id=injected>x</b>";
 const HOSTILE_AGENT: &str =
     "user_agent,</script><script>window.injected=1</script><img src=x onerror=window.injected=1>";
 
-/// Two nsqlookupd, three nsqd, two nsqadmin, consumers and traffic. All of it ends with this.
+/// So that charts have something to show soon.
+const HISTORY: &str = "--history-interval=1s";
+
+/// Two nsqlookupd, three nsqd, three nsqadmin, consumers and traffic. All of it ends with this.
 #[derive(Debug)]
 pub(super) struct Cluster {
     publisher: Publisher,
@@ -63,6 +66,9 @@ pub(super) struct Cluster {
     restricted: Daemon,
     /// An nsqlookupd of the latter that never answers.
     silent: String,
+    /// Shows graphs of `graphite`, which the tests answer for.
+    graphs: Daemon,
+    graphite: String,
     nsqds: Vec<Daemon>,
     lookupds: Vec<Daemon>,
     _files: TempDir,
@@ -77,7 +83,11 @@ impl Cluster {
         let nsqds = (0..NSQDS).map(|_| nsqd()).collect::<Result<Vec<_>>>()?;
         let nsqadmin = programs.path("nsqadmin")?;
         let flags = lookupd_http_flags(&lookupds);
-        let admin = Daemon::nsqadmin(nsqadmin, &flags)?;
+        let with = |more: String| flags.iter().cloned().chain([more]).collect::<Vec<_>>();
+        let admin = Daemon::nsqadmin(nsqadmin, &with(HISTORY.to_owned()))?;
+        let graphite = nobody()?;
+        let url = format!("--graphite-url=http://{graphite}");
+        let graphs = Daemon::nsqadmin(nsqadmin, &with(url))?;
         let more = [format!("--admin-user={ADMIN_USER}"), format!("--base-path={BASE_PATH}")];
         let silent = nobody()?;
         let more = more.into_iter().chain([format!("--lookupd-http-address={silent}")]);
@@ -93,6 +103,8 @@ impl Cluster {
             admin,
             restricted,
             silent,
+            graphs,
+            graphite,
             nsqds,
             lookupds,
             _files: files,
@@ -115,6 +127,7 @@ impl Cluster {
                 "user": ADMIN_USER,
                 "silent": self.silent,
             },
+            "graphs": { "http": self.graphs.http, "graphite": self.graphite },
             "nsqds": addresses(&self.nsqds),
             "lookupds": addresses(&self.lookupds),
         })
@@ -124,6 +137,7 @@ impl Cluster {
     pub(super) fn stop(self) -> Result<()> {
         self.publisher.stop()?;
         self.admin.stop()?;
+        self.graphs.stop()?;
         self.restricted.stop()
     }
 

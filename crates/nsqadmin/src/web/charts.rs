@@ -19,7 +19,24 @@ struct Figure {
     /// Its name in `/api/history`.
     key: &'static str,
     title: &'static str,
-    values: fn(&Chart) -> &[Option<f32>],
+    /// How one value is written.
+    said: fn(f64) -> String,
+    values: Values,
+}
+
+type Values = fn(&Chart) -> &[Option<f32>];
+
+impl Figure {
+    /// Something per second.
+    fn rate(key: &'static str, title: &'static str, values: Values) -> Self {
+        Self { key, title, said: figures::rate, values }
+    }
+
+    /// A number of messages.
+    fn count(key: &'static str, title: &'static str, values: Values) -> Self {
+        // A float saturates when it becomes an integer.
+        Self { key, title, said: |value| figures::count(value.round() as i64), values }
+    }
 }
 
 /// The charts of a subject; a sentence if there is none yet, nothing without history.
@@ -27,11 +44,11 @@ pub(super) fn charts(visit: &Visit, chart: Option<&Chart>, subject: &Subject) ->
     let t = visit.language;
     let Some(chart) = chart else { return html! {} };
     let figures = [
-        Figure { key: "rate", title: t.messages_per_second(), values: |chart| &chart.rate },
-        Figure { key: "depth", title: t.depth(), values: |chart| &chart.depth },
-        Figure { key: "in_flight", title: t.in_flight(), values: |chart| &chart.in_flight },
-        Figure { key: "requeues", title: t.requeues_per_second(), values: |chart| &chart.requeues },
-        Figure { key: "timeouts", title: t.timeouts_per_second(), values: |chart| &chart.timeouts },
+        Figure::rate("rate", t.messages_per_second(), |chart| &chart.rate),
+        Figure::count("depth", t.depth(), |chart| &chart.depth),
+        Figure::count("in_flight", t.in_flight(), |chart| &chart.in_flight),
+        Figure::rate("requeues", t.requeues_per_second(), |chart| &chart.requeues),
+        Figure::rate("timeouts", t.timeouts_per_second(), |chart| &chart.timeouts),
     ];
     let source = visit.link(&format!("/api/history{}", query(subject)));
     html! {
@@ -46,8 +63,8 @@ fn drawn(visit: &Visit, chart: &Chart, figure: Figure) -> Markup {
     let values = (figure.values)(chart);
     let newest = values.last().copied().flatten().map(f64::from);
     let highest = highest(values);
-    let said = newest.map_or_else(|| t.unknown().to_owned(), figures::rate);
-    let label = t.chart_label(figure.title, &said, &figures::rate(highest));
+    let said = newest.map_or_else(|| t.unknown().to_owned(), figure.said);
+    let label = t.chart_label(figure.title, &said, &(figure.said)(highest));
     html! {
         figure.chart {
             figcaption { (figure.title) " " b { (said) } }

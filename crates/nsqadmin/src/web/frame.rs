@@ -48,9 +48,12 @@ pub(super) fn page(admin: &Admin, visit: &Visit, content: &Content) -> Answer {
         (DOCTYPE)
         html lang=(t.tag()) {
             (head(visit, &content.title))
-            body {
+            body hx-ext="morph" {
                 a.skip href="#main" { (t.skip_to_content()) }
                 (bar(visit, content.section))
+                // Filled by the script while there are no live updates.
+                p.stale #stale role="status" data-text=(t.not_up_to_date())
+                    data-lost=(t.nsqadmin_is_silent()) {}
                 main #main tabindex="-1" data-live=(live(visit)) {
                     (inner(visit, content))
                 }

@@ -112,7 +112,7 @@ fn image(
     html! {
         a.graph href=(graphs.link(picture, Size::Large, span)) {
             img src=(graphs.link(picture, size, span)) width=(width) height=(height) alt=(alt)
-                loading="lazy";
+                loading="lazy" data-keep;
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Name,
     /// Whose largest values are looked for first.
     Figure,
+    /// Of which the longest are looked for first.
+    List,
 }
 
 impl Listing {
@@ -96,7 +98,7 @@ impl Listing {
                 input #match type="search" name="match" value=(self.text) maxlength=(TEXT_BYTES_MAX)
                     autocomplete="off" hx-get=(path) hx-include="closest form"
                     hx-trigger="input changed delay:250ms, search" hx-target="#main"
-                    hx-swap="morph:innerHTML" hx-push-url="true";
+                    hx-swap="morph:innerHTML" hx-replace-url="true";
                 @if !self.column.is_empty() {
                     input type="hidden" name="sort" value=(self.sort());
                 }
@@ -109,7 +111,7 @@ impl Listing {
     pub(super) fn head(&self, visit: &Visit, key: &str, label: &str, kind: Kind) -> Markup {
         let is_current = self.column == key;
         // The first click brings what one looks for, the second turns it round.
-        let descends = if is_current { !self.is_descending } else { kind == Kind::Figure };
+        let descends = if is_current { !self.is_descending } else { kind != Kind::Name };
         let sort = if descends { format!("-{key}") } else { key.to_owned() };
         let link = self.link(visit, &sort, 0);
         let order = is_current.then_some(match self.is_descending {

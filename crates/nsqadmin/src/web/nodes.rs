@@ -83,7 +83,7 @@ impl NodesPage {
                         (head("rate", t.messages_per_second(), Kind::Figure))
                         (head("depth", t.depth(), Kind::Figure))
                     }
-                    (head("topics", t.topics(), Kind::Figure))
+                    (head("topics", t.topics(), Kind::List))
                 } }
                 tbody { @for node in rows { (row(visit, look, node)) } }
             } }

@@ -39,7 +39,9 @@ impl Page for TailPage {
             p #tail-state role="status" data-keep {}
             ol #tail data-tail=(source) data-keep data-ended=(t.tail_ended())
                 data-skipped=(t.tail_skipped())
-                data-waiting=(t.tail_waits()) aria-label=(t.messages()) {}
+                data-waiting=(t.tail_waits()) data-attempts=(t.attempts())
+                data-binary=(t.in_base64()) data-truncated=(t.only_its_beginning())
+                aria-label=(t.messages()) {}
         };
         let title = format!("{} {}", t.tail(), self.topic);
         Ok(Content { title, section: Section::Topics, warnings, body })

@@ -34,6 +34,8 @@ texts! {
     light_or_dark: "Light or dark", "浅色或深色";
     live: "Live", "实时";
     live_updates_stopped: "Stopped", "已停止";
+    not_up_to_date: "This page is not up to date:", "此页面不是最新的：";
+    nsqadmin_is_silent: "nsqadmin does not answer.", "nsqadmin 没有响应。";
     without_scripting:
         "Scripting is off: reload the page to see what is new.",
         "脚本已关闭：请刷新页面查看最新内容。";
@@ -80,7 +82,7 @@ texts! {
     nothing_matches: "Nothing matches.", "没有匹配项。";
     first_look_comes: "The first look at the cluster is on its way.", "正在首次查看集群。";
     as_of: "As of", "数据时间";
-    on_no_node: "on no node", "不在任何节点上";
+    on_no_node: "on no node at the last look", "上次查看时不在任何节点上";
     graphs: "Graphs", "图表";
     show: "Show", "显示";
     off: "off", "关闭";
@@ -127,6 +129,9 @@ texts! {
     tail_needs_scripting: "This page needs scripting.", "此页面需要启用脚本。";
     tail_ended: "The tail has ended. Reload the page to go on.", "查看已结束。刷新页面可继续。";
     tail_skipped: "Not shown, as they are too many:", "因数量过多而未显示：";
+    attempts: "attempts:", "尝试次数：";
+    in_base64: "no text, in base64", "非文本，以 base64 显示";
+    only_its_beginning: "only its beginning", "仅显示开头";
     tail_waits: "Waiting for messages.", "正在等待消息。";
     way_here: "Breadcrumb", "路径";
     client_connections: "Client connections", "客户端连接";
