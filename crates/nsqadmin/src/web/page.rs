@@ -100,7 +100,9 @@ fn stream<P: Page>(admin: Arc<Admin>, visit: Visit, page: P) -> HandlerResult {
         let mut teller = Teller { sender, told: String::new(), quiet: Duration::ZERO };
         let Err(Closed) = teller.tell_again_and_again(&admin, &visit, &page).await;
     });
-    Ok(answer.with_header("cache-control", HeaderValue::from_static("no-store")))
+    let answer = answer.with_header("cache-control", HeaderValue::from_static("no-store"));
+    // nginx holds answers back otherwise.
+    Ok(answer.with_header("x-accel-buffering", HeaderValue::from_static("no")))
 }
 
 /// Tells one browser what has changed.
