@@ -6,11 +6,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 
-/// A text file.
+/// A file.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// From the root of the project, with `/`.
     pub(super) path: String,
+    /// Empty if it is a picture, or anything else that is no text.
     pub(super) text: String,
 }
 
@@ -50,7 +51,7 @@ impl Source {
     }
 }
 
-/// All text files that git knows or would add.
+/// All files that git knows or would add.
 pub(super) fn all(workspace: &Workspace) -> Result<Vec<Source>> {
     let mut git = std::process::Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
@@ -58,8 +59,9 @@ pub(super) fn all(workspace: &Workspace) -> Result<Vec<Source>> {
     ensure!(output.status.success(), "git: {}", String::from_utf8_lossy(&output.stderr));
     let mut sources = Vec::new();
     for path in String::from_utf8(output.stdout)?.split('\0').filter(|path| !path.is_empty()) {
-        // A file that is deleted but not committed yet is still listed; others are not text.
-        if let Ok(text) = fs::read_to_string(workspace.path(path)) {
+        // A file that is deleted but not committed yet is still listed.
+        if let Ok(content) = fs::read(workspace.path(path)) {
+            let text = String::from_utf8(content).unwrap_or_default();
             sources.push(Source { path: path.to_owned(), text });
         }
     }
