@@ -10,6 +10,8 @@ use super::visit::{Visit, escaped};
 
 /// How many rows a page has.
 const ROWS_MAX: usize = 100;
+/// How many where each is a table of its own.
+const BLOCKS_MAX: usize = 25;
 /// No name is longer.
 const TEXT_BYTES_MAX: usize = 256;
 
@@ -23,6 +25,8 @@ pub(super) struct Listing {
     is_descending: bool,
     /// From 0 on.
     page: usize,
+    /// Of a page.
+    rows_max: usize,
 }
 
 /// The rows of one page.
@@ -58,7 +62,13 @@ impl Listing {
             column: column.chars().take(TEXT_BYTES_MAX).collect(),
             is_descending,
             page: page.unwrap_or(1).saturating_sub(1),
+            rows_max: ROWS_MAX,
         })
+    }
+
+    /// The same of something where each row is a table of its own.
+    pub(super) fn of_blocks(query: &Query<'_>) -> Result<Self, Failure> {
+        Ok(Self { rows_max: BLOCKS_MAX, ..Self::of(query)? })
     }
 
     /// Whether a row with this name is looked for.
@@ -83,9 +93,9 @@ impl Listing {
                 if self.is_descending { order.reverse() } else { order }
             });
         }
-        let last = total.saturating_sub(1) / ROWS_MAX;
-        let first = self.page.min(last) * ROWS_MAX;
-        Rows { shown: rows.into_iter().skip(first).take(ROWS_MAX).collect(), total }
+        let last = total.saturating_sub(1) / self.rows_max;
+        let first = self.page.min(last) * self.rows_max;
+        Rows { shown: rows.into_iter().skip(first).take(self.rows_max).collect(), total }
     }
 
     /// The field to search with.
@@ -128,12 +138,12 @@ impl Listing {
     /// Links to the other pages, if there are any.
     pub(super) fn pager<T>(&self, visit: &Visit, rows: &Rows<T>) -> Markup {
         let t = visit.language;
-        let pages = rows.total.div_ceil(ROWS_MAX);
+        let pages = rows.total.div_ceil(self.rows_max);
         if pages <= 1 {
             return html! {};
         }
         let page = self.page.min(pages - 1);
-        let first = page * ROWS_MAX;
+        let first = page * self.rows_max;
         let (from, to) = (figures::count(first + 1), figures::count(first + rows.shown.len()));
         let sort = self.sort();
         html! {

@@ -36,7 +36,7 @@ impl Page for NodePage {
     fn of(request: &Request) -> Result<Self, Failure> {
         let query = request.query()?;
         let name = request.parameter().unwrap_or_default().to_owned();
-        Ok(Self { name, listing: Listing::of(&query)?, outcome: Outcome::of(&query) })
+        Ok(Self { name, listing: Listing::of_blocks(&query)?, outcome: Outcome::of(&query) })
     }
 
     async fn content(&self, admin: &Admin, visit: &Visit) -> Result<Content, Failure> {
