@@ -91,7 +91,16 @@ pub enum RequestError {
     /// Not the JSON that was expected.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+    /// JSON that would need many times its own size in memory.
+    #[error("body has too many objects for its length")]
+    TooManyObjects,
 }
+
+/// No JSON of a daemon has smaller objects, on average: each costs hundreds of bytes in memory,
+/// even `{}`.
+const OBJECT_BYTES_MIN: usize = 24;
+/// So many are allowed in any body.
+const OBJECTS_FREE: usize = 1024;
 
 impl RequestError {
     /// Whether what was asked for is certainly not done: it was refused, or never sent.
@@ -100,7 +109,8 @@ impl RequestError {
         match self {
             Self::ConnectTimedOut | Self::Connect(_) | Self::NoTls | Self::Malformed(_) => true,
             Self::Status(status, _) => !status.is_success(),
-            Self::TimedOut | Self::Http(_) | Self::Body(_) | Self::Json(_) => false,
+            Self::TimedOut | Self::Http(_) | Self::Body(_) => false,
+            Self::Json(_) | Self::TooManyObjects => false,
         }
     }
 }
@@ -232,10 +242,14 @@ impl HttpAnswer {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Status`] and [`RequestError::Json`].
+    /// [`RequestError::Status`], [`RequestError::Json`] and [`RequestError::TooManyObjects`].
     pub fn json<T: DeserializeOwned>(self) -> Result<T, RequestError> {
         let body = self.body.clone();
         self.success()?;
+        let objects = body.iter().filter(|byte| **byte == b'{').count();
+        if objects > OBJECTS_FREE + body.len() / OBJECT_BYTES_MIN {
+            return Err(RequestError::TooManyObjects);
+        }
         Ok(serde_json::from_slice(&body)?)
     }
 
@@ -273,4 +287,23 @@ fn start(method: Method, url: &HttpUrl) -> Builder {
         .header(HOST, url.host())
         .header(USER_AGENT, PRODUCT)
         .header(ACCEPT, NSQ_JSON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json_of(body: String) -> Result<serde_json::Value, RequestError> {
+        let (status, headers) = (StatusCode::OK, HeaderMap::new());
+        HttpAnswer { status, headers, body: body.into() }.json()
+    }
+
+    #[test]
+    fn objects_that_cost_more_than_they_are_long() {
+        let list = |object: &str, count| format!("[{}]", vec![object; count].join(","));
+        assert!(json_of(list("{}", 1000)).is_ok());
+        assert!(matches!(json_of(list("{}", 2000)), Err(RequestError::TooManyObjects)));
+        let smallest = r#"{"quantile":0.5,"value":0}"#;
+        assert!(json_of(list(smallest, 100_000)).is_ok());
+    }
 }

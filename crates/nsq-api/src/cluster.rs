@@ -30,7 +30,7 @@ pub use totals::{ChannelTotals, TopicTotals, Totals};
 
 use ask::get;
 use gathered::gather;
-use node::merge_nodes;
+use node::{merge_nodes, merge_topic_nodes, of_distinct_addresses};
 
 /// How to find the nodes, and how to ask.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl Cluster {
                 let target = format!("/lookup?topic={}", query_value(topic));
                 let lists = self.ask::<Lookup>(&target).await;
                 lists.map(|lists| {
-                    merge_nodes(lists.into_iter().flat_map(|(lookupd, list)| {
+                    merge_topic_nodes(lists.into_iter().flat_map(|(lookupd, list)| {
                         let producers = list.producers.into_iter();
                         producers.map(move |producer| Node::of_topic(&lookupd, producer, topic))
                     }))
@@ -128,19 +128,22 @@ impl Cluster {
         }
     }
 
-    /// The statistics of these nodes, in their order. Whether any of them has the topic or channel
-    /// that was asked for is not checked.
+    /// The statistics of these nodes, in their order; each address is asked once. Whether any of them
+    /// has the topic or channel that was asked for is not checked.
     pub async fn stats(&self, nodes: &[Node], query: &StatsQuery) -> Gathered<Vec<NodeStats>> {
         let target = query.target();
+        let nodes = of_distinct_addresses(nodes.iter().cloned());
         let addresses: Vec<_> = nodes.iter().map(|node| node.address.clone()).collect();
         let asked = gather(Daemons::Nsqds, &addresses, |address| {
             let (client, target) = (self.client.clone(), target.clone());
             async move { get::<Stats>(&client, &address, &target).await }
         });
         asked.await.map(|answers| {
-            let of = |address: &str| nodes.iter().find(|node| node.address == address).cloned();
-            let known = |(address, stats): (String, Stats)| Some((of(&address)?, stats));
-            let known = answers.into_iter().filter_map(known);
+            // Both are in the same order, but not everybody has answered.
+            let mut nodes = nodes.into_iter();
+            let known = answers.into_iter().filter_map(|(address, stats)| {
+                Some((nodes.find(|node| node.address == address)?, stats))
+            });
             known.map(|(node, stats)| query.select(node, stats)).collect()
         })
     }

@@ -31,14 +31,14 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/api/graphite", graphite::rate),
         get("/api/history", history::show),
         get("/api/health", health::show),
-        post("/api/topics", change::create).reads_body(),
-        post("/api/topics/:topic", change::topic).reads_body(),
-        post("/api/topics/:topic/:channel", publish::channel_or_publish).reads_body(),
-        delete("/api/topics/:topic", change::delete_topic),
-        delete("/api/topics/:topic/:channel", change::delete_channel),
-        delete("/api/nodes/:node", change::tombstone).reads_body(),
+        post("/api/topics", change::create).reads_body().detached(),
+        post("/api/topics/:topic", change::topic).reads_body().detached(),
+        post("/api/topics/:topic/:channel", publish::channel_or_publish).reads_body().detached(),
+        delete("/api/topics/:topic", change::delete_topic).detached(),
+        delete("/api/topics/:topic/:channel", change::delete_channel).detached(),
+        delete("/api/nodes/:node", change::tombstone).reads_body().detached(),
         get("/config/:option", config::show),
-        put("/config/:option", config::change).reads_body(),
+        put("/config/:option", config::change).reads_body().detached(),
     ]
 }
 

@@ -1,5 +1,9 @@
 //! One nsqd of the cluster.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
 use super::survey::mark_out_of_date;
 use super::version::Version;
 use crate::{Info, LookupNode, Producer, Stats, host_port};
@@ -143,14 +147,32 @@ impl Node {
 /// Each node once, sorted by host name and address. Nodes are the same if they are asked at the
 /// same address and have the same port for clients.
 pub(super) fn merge_nodes(told: impl IntoIterator<Item = Node>) -> Vec<Node> {
+    merge_by(told, |node| (node.address.clone(), node.tcp_port))
+}
+
+/// The same for those that serve a topic: one that is asked at the same address is the same, so
+/// that nothing is counted twice while an nsqlookupd knows an old port.
+pub(super) fn merge_topic_nodes(told: impl IntoIterator<Item = Node>) -> Vec<Node> {
+    merge_by(told, |node| node.address.clone())
+}
+
+fn merge_by<K: Hash + Eq>(
+    told: impl IntoIterator<Item = Node>,
+    key: impl Fn(&Node) -> K,
+) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::new();
+    let mut places: HashMap<K, usize> = HashMap::new();
     for node in told {
-        let known = nodes
-            .iter_mut()
-            .find(|known| known.address == node.address && known.tcp_port == node.tcp_port);
-        match known {
-            Some(known) => known.absorb(node),
-            None => nodes.push(node),
+        match places.entry(key(&node)) {
+            Entry::Occupied(place) => {
+                if let Some(known) = nodes.get_mut(*place.get()) {
+                    known.absorb(node);
+                }
+            }
+            Entry::Vacant(place) => {
+                place.insert(nodes.len());
+                nodes.push(node);
+            }
         }
     }
     for node in &mut nodes {
@@ -161,6 +183,12 @@ pub(super) fn merge_nodes(told: impl IntoIterator<Item = Node>) -> Vec<Node> {
     mark_out_of_date(&mut nodes.iter_mut().collect::<Vec<_>>());
     nodes.sort_by(|a, b| (&a.hostname, &a.address).cmp(&(&b.hostname, &b.address)));
     nodes
+}
+
+/// Those that are asked at an address that none before them is asked at.
+pub(super) fn of_distinct_addresses(nodes: impl IntoIterator<Item = Node>) -> Vec<Node> {
+    let mut seen = HashSet::new();
+    nodes.into_iter().filter(|node| seen.insert(node.address.clone())).collect()
 }
 
 #[cfg(test)]
@@ -186,6 +214,16 @@ mod tests {
             topics: topics.iter().map(|(name, _)| (*name).to_owned()).collect(),
         };
         Node::of_lookupd(lookupd, node)
+    }
+
+    #[test]
+    fn a_node_of_a_topic_is_one_whatever_its_port_for_clients_was() {
+        let producer = |port| Producer { http_port: 9, ..producer("a", port, "1.3.0") };
+        let told = [1, 2].map(|port| Node::of_topic("l", producer(port), "t"));
+        assert_eq!(merge_nodes(told.clone()).len(), 2);
+        assert_eq!(of_distinct_addresses(told.clone()), told[..1]);
+        let [node] = &*merge_topic_nodes(told) else { panic!("one node") };
+        assert_eq!((node.tcp_port, node.remote_addresses.len()), (1, 2));
     }
 
     #[test]

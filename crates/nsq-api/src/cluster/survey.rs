@@ -1,13 +1,21 @@
 //! Statistics of all nodes of a large cluster, without ever holding all of them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::ask::get;
 use super::gathered::{Gathered, go_on_panicking};
+use super::node::of_distinct_addresses;
 use super::{Cluster, Daemons, Failure, Node, StatsQuery};
 use crate::{Info, Stats, host_port};
+
+/// For how long nothing may come before another node is asked meanwhile.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How many are asked at once even then.
+const ASKED_MAX: usize = 64;
 
 impl Cluster {
     /// The nodes that [`survey`](Self::survey) can ask. Those whose addresses were given are not
@@ -32,26 +40,39 @@ impl Cluster {
     }
 
     /// Asks these nodes for all their statistics, without clients, `at_once` of them at a time and
-    /// in their order, and hands over each answer as it comes. So no more than `at_once` answers
-    /// are held. A node that was not introduced by an nsqlookupd introduces itself.
+    /// in their order, and hands over each answer as it comes. So not many more than `at_once`
+    /// answers are held: only while nothing comes, more nodes are asked, up to 64, so that those
+    /// which hang hold up nobody. A node that was not introduced by an nsqlookupd introduces
+    /// itself. Each address is asked once.
     pub async fn survey(
         &self,
         nodes: impl IntoIterator<Item = Node>,
         at_once: usize,
+        take: impl FnMut(Node, Result<Stats, Failure>),
+    ) {
+        self.survey_patiently(nodes, (at_once, PATIENCE), take).await;
+    }
+
+    async fn survey_patiently(
+        &self,
+        nodes: impl IntoIterator<Item = Node>,
+        (at_once, patience): (usize, Duration),
         mut take: impl FnMut(Node, Result<Stats, Failure>),
     ) {
-        let mut waiting: VecDeque<Node> = nodes.into_iter().collect();
+        let mut waiting = VecDeque::from(of_distinct_addresses(nodes));
         let mut asking = JoinSet::new();
+        let mut room = at_once.max(1);
         loop {
-            while asking.len() < at_once.max(1)
+            while asking.len() < room
                 && let Some(node) = waiting.pop_front()
             {
                 asking.spawn(self.clone().look_at(node));
             }
-            match asking.join_next().await {
-                Some(Ok((node, stats))) => take(node, stats),
-                Some(Err(error)) => go_on_panicking(error),
-                None => return,
+            match timeout(patience, asking.join_next()).await {
+                Ok(Some(Ok((node, stats)))) => take(node, stats),
+                Ok(Some(Err(error))) => go_on_panicking(error),
+                Ok(None) => return,
+                Err(_) => room = ASKED_MAX.min(room + 1),
             }
         }
     }
@@ -126,12 +147,13 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn not_too_many_are_asked_at_once_and_all_are_handed_over() {
-        let crowd = Arc::new(Crowd::default());
+    async fn bound() -> (TcpListener, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound").to_string();
-        let serving = tokio::spawn(serve(listener, Arc::clone(&crowd)));
+        (listener, address)
+    }
+
+    fn cluster() -> Cluster {
         let client = HttpClient {
             connect_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(20),
@@ -139,25 +161,62 @@ mod tests {
             tls: None,
             authorization: None,
         };
-        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let nobody = gone.local_addr().expect("it is bound").to_string();
-        drop(gone);
-        let node = |place: usize| Node {
-            address: if place == 5 { nobody.clone() } else { address.clone() },
-            hostname: place.to_string(),
-            ..Node::default()
-        };
-        let cluster = Cluster::by_lookupds(&[], client);
+        Cluster::by_lookupds(&[], client)
+    }
+
+    fn node(place: usize, address: String) -> Node {
+        Node { address, hostname: place.to_string(), ..Node::default() }
+    }
+
+    #[tokio::test]
+    async fn not_too_many_are_asked_at_once_and_all_are_handed_over() {
+        let crowd = Arc::new(Crowd::default());
+        let (mut nodes, mut serving) = (Vec::new(), JoinSet::new());
+        for place in 0..20 {
+            let (listener, address) = bound().await;
+            nodes.push(node(place, address));
+            if place != 5 {
+                serving.spawn(serve(listener, Arc::clone(&crowd)));
+            }
+        }
+        // It was asked already.
+        nodes.push(node(20, nodes[0].address.clone()));
         let mut taken = Vec::new();
         let take = |node: Node, stats: Result<Stats, Failure>| {
             taken.push((node.hostname, stats.is_ok_and(|stats| stats.start_time == 7)));
         };
-        cluster.survey((0..20).map(node), 3, take).await;
-        serving.abort();
+        cluster().survey_patiently(nodes, (3, Duration::MAX), take).await;
         taken.sort();
         let mut expected: Vec<_> = (0..20).map(|place| (place.to_string(), place != 5)).collect();
         expected.sort();
         assert_eq!(taken, expected);
         assert!(crowd.most.load(Ordering::SeqCst) <= 3, "{crowd:?}");
+    }
+
+    #[tokio::test]
+    async fn those_that_hang_hold_up_nobody() {
+        let (mut hanging, mut nodes) = (Vec::new(), Vec::new());
+        for place in 0..6 {
+            let (listener, address) = bound().await;
+            hanging.push(listener);
+            nodes.push(node(place, address));
+        }
+        let (listener, address) = bound().await;
+        let serving = tokio::spawn(serve(listener, Arc::default()));
+        nodes.push(node(6, address));
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let mut tell = Some(tell);
+        let take = |node: Node, _| {
+            if let Some(tell) = tell.take() {
+                tell.send(node.hostname).expect("somebody waits");
+            }
+        };
+        let cluster = cluster();
+        let survey = cluster.survey_patiently(nodes, (2, Duration::from_millis(1)), take);
+        tokio::select! {
+            () = survey => panic!("it ended before those that hang"),
+            first = told => assert_eq!(first, Ok("6".to_owned())),
+        }
+        serving.abort();
     }
 }

@@ -97,14 +97,15 @@ impl Answer {
     }
 
     /// A body that is sent piece by piece through the sender, which a task of its own keeps. The
-    /// request's line in the log is written when the head goes out.
+    /// request's line in the log is written when the head goes out. `room` is how many pieces may
+    /// wait to be written, at least one.
     ///
     /// # Panics
     ///
     /// As [`of_type`](Self::of_type).
     #[must_use]
-    pub fn stream(content_type: &'static str) -> (Self, StreamSender) {
-        let (stream, sender) = Stream::new();
+    pub fn stream(content_type: &'static str, room: usize) -> (Self, StreamSender) {
+        let (stream, sender) = Stream::new(room);
         let content_type = HeaderValue::from_static(content_type);
         (Self::new(ResponseBody::Stream(stream), Some(content_type)), sender)
     }

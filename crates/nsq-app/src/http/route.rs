@@ -28,6 +28,7 @@ pub struct Route<S> {
     pub(super) is_logged: bool,
     pub(super) reads_body: bool,
     pub(super) is_open: bool,
+    pub(super) is_detached: bool,
     pub(super) handler: Box<dyn Fn(Arc<S>, Request) -> HandlerFuture + Send + Sync>,
 }
 
@@ -92,6 +93,7 @@ impl<S> Route<S> {
             is_logged: true,
             reads_body: false,
             is_open: false,
+            is_detached: false,
             handler: Box::new(move |state, request| Box::pin(handler(state, request))),
         }
     }
@@ -117,6 +119,13 @@ impl<S> Route<S> {
     #[must_use]
     pub fn open(self) -> Self {
         Self { is_open: true, ..self }
+    }
+
+    /// Runs the handler to its end even when the client goes meanwhile, and leaves its line in the
+    /// log: for what consists of several steps, of which none may be missing.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        Self { is_detached: true, ..self }
     }
 
     /// Leaves the body to the handler instead of discarding it first.

@@ -188,23 +188,15 @@ impl<S: Send + Sync + 'static> Router<S> {
             // Unlogged routes are the busy ones: spare them the clock.
             started: is_logged.then(Instant::now),
         };
-        let state = Arc::clone(&self.state);
-        let handler = async move { (route.handler)(state, request).await };
-        match contain_panic(handler).await {
-            Ok(result) => {
-                let response = answer::of_handler(route.style, result);
-                if is_logged {
-                    entry.finish(&self.log, response.status());
-                }
-                response
-            }
-            Err(panic) => {
-                self.log.error(format_args!("panic in HTTP handler - {}", text_of(&*panic)));
-                let response = answer::of_handler(Style::Nsq, Err(Failure::internal()));
-                entry.finish(&self.log, response.status());
-                response
-            }
+        let handler = (route.handler)(Arc::clone(&self.state), request);
+        let end = End { entry, is_logged, style: route.style };
+        if !route.is_detached {
+            return end.of(contain_panic(handler).await, &self.log);
         }
+        let log = self.log.clone();
+        let task = tokio::spawn(async move { end.of(contain_panic(handler).await, &log) });
+        // It contains panics, and nobody aborts it.
+        task.await.unwrap_or_else(|_| answer::of_handler(route.style, Err(Failure::internal())))
     }
 
     fn answer_elsewhere(&self, head: &Parts, path: &str, peer: Peer) -> Wire {
@@ -300,6 +292,33 @@ async fn contain_panic(
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await
+}
+
+/// What is made of a handler's end.
+struct End {
+    entry: LogEntry,
+    is_logged: bool,
+    style: Style,
+}
+
+impl End {
+    fn of(self, outcome: Result<HandlerResult, Box<dyn Any + Send>>, log: &Logger) -> Wire {
+        match outcome {
+            Ok(result) => {
+                let response = answer::of_handler(self.style, result);
+                if self.is_logged {
+                    self.entry.finish(log, response.status());
+                }
+                response
+            }
+            Err(panic) => {
+                log.error(format_args!("panic in HTTP handler - {}", text_of(&*panic)));
+                let response = answer::of_handler(Style::Nsq, Err(Failure::internal()));
+                self.entry.finish(log, response.status());
+                response
+            }
+        }
+    }
 }
 
 /// The message of a panic, which is text unless someone went out of their way.

@@ -8,10 +8,6 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::connection::Connection;
 
-/// How many pieces wait to be written. Behind them are the buffers of the connection and of the
-/// kernel, so that a reader that falls behind soon holds the sender up.
-const PIECES_MAX: usize = 8;
-
 /// The daemon's end of a body that is sent piece by piece. Dropping it ends the body in order,
 /// after the pieces that were sent.
 ///
@@ -57,8 +53,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new() -> (Self, StreamSender) {
-        let (sender, pieces) = mpsc::channel(PIECES_MAX);
+    /// With so many pieces that wait to be written, at least one. Behind them are the buffers of the
+    /// connection and of the kernel, so that a reader that falls behind soon holds the sender up.
+    pub(super) fn new(room: usize) -> (Self, StreamSender) {
+        let (sender, pieces) = mpsc::channel(room.max(1));
         (Self { pieces, connection: None }, StreamSender { pieces: sender })
     }
 

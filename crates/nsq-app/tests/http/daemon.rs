@@ -149,6 +149,7 @@ pub(crate) fn routes() -> Vec<Route<State>> {
         put("/config/:option", show_option).reads_body(),
         get("/debug/pprof/", ping),
         put("/debug/setblockrate", refuse_plainly).plain(),
+        get("/wait/detached", wait).detached(),
         get("/stream", stream).plain(),
         get("/letters/:count", letters).plain(),
         Route::new(Method::HEAD, "/letters/:count", letters).plain(),
@@ -203,7 +204,7 @@ async fn refuse_plainly(_: Arc<State>, _: Request) -> HandlerResult {
 }
 
 async fn stream(state: Arc<State>, _: Request) -> HandlerResult {
-    let (answer, sender) = Answer::stream("text/event-stream");
+    let (answer, sender) = Answer::stream("text/event-stream", 8);
     *state.stream.lock().expect("no panic under it") = Some(sender);
     Ok(answer)
 }

@@ -77,6 +77,22 @@ async fn shutdown_ends_idle_connections_and_lets_requests_finish() {
 }
 
 #[tokio::test]
+async fn what_is_detached_goes_on_without_its_client() {
+    let mut daemon = Daemon::start().await;
+    for path in ["/wait", "/wait/detached"] {
+        let mut client = daemon.connect().await;
+        client.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        daemon.state.waiting.notified().await;
+        drop(client);
+        while daemon.meter.open() > 0 {
+            tokio::task::yield_now().await;
+        }
+        daemon.state.go_on.notify_one();
+    }
+    assert_eq!(daemon.next_request().await, "INFO: 200 GET /wait/detached");
+}
+
+#[tokio::test]
 async fn the_longest_idle_connection_makes_room_and_a_busy_one_stays() {
     let daemon = Daemon::start().await;
     let mut busy = daemon.connect().await;

@@ -16,6 +16,8 @@ use crate::tail::{Plan, Standing, Tail};
 use crate::upstream::{Warnings, failed};
 
 const EVENTS: &str = "text/event-stream";
+/// How many events wait for a reader who is slow.
+const EVENTS_WAITING_MAX: usize = 8;
 
 /// `GET /api/topics/:topic/tail`. What Go NSQ has there, a channel that is called `tail`, is shown
 /// to who does not ask for events.
@@ -31,7 +33,7 @@ pub(super) async fn channel_or_tail(admin: Arc<Admin>, request: Request) -> Hand
     let cluster = admin.cluster();
     let plan = plan(&cluster, topic).await?;
     let tail = Tail::connect(&admin.options, cluster, plan, place).await.map_err(failed)?;
-    let (answer, client) = Answer::stream(EVENTS);
+    let (answer, client) = Answer::stream(EVENTS, EVENTS_WAITING_MAX);
     tokio::spawn(tail.run(client));
     let answer = answer.with_header("cache-control", HeaderValue::from_static("no-store"));
     // nginx holds answers back otherwise.

@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use super::ALL_NODES;
 
+/// No nsqd is told to measure that many.
+const PERCENTILES_MAX: usize = 64;
+
 /// Of one node, or merged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct LatencyView {
@@ -47,7 +50,8 @@ impl LatencyView {
         let percentiles = latency.percentiles.as_ref();
         Self {
             count,
-            percentiles: percentiles.map(|percentiles| percentiles.iter().map(view).collect()),
+            percentiles: percentiles
+                .map(|all| all.iter().take(PERCENTILES_MAX).map(view).collect()),
             topic: String::new(),
             channel: String::new(),
             host: "",

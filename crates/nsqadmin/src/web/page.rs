@@ -23,6 +23,8 @@ const LIVE_PAUSE: Duration = Duration::from_secs(2);
 const REST_FACTOR: u32 = 10;
 /// Nothing is silent for longer, so that it is noticed when somebody has gone.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many pages wait for a reader who is slow: only the newest matters.
+const PAGES_WAITING_MAX: usize = 1;
 /// How many streams there are at once.
 pub(crate) const STREAMS_MAX: usize = 256;
 
@@ -94,7 +96,7 @@ fn stream<P: Page>(admin: Arc<Admin>, visit: Visit, page: P) -> HandlerResult {
     let permit = Arc::clone(&admin.streams).try_acquire_owned();
     let busy = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_STREAMS");
     let permit = permit.map_err(|_| busy())?;
-    let (answer, sender) = Answer::stream("text/event-stream");
+    let (answer, sender) = Answer::stream("text/event-stream", PAGES_WAITING_MAX);
     tokio::spawn(async move {
         let _one_of_few = permit;
         let mut teller = Teller { sender, told: String::new(), quiet: Duration::ZERO };
