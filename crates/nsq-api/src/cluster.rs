@@ -128,8 +128,8 @@ impl Cluster {
         }
     }
 
-    /// The statistics of these nodes, in their order; each address is asked once. Whether any of them
-    /// has the topic or channel that was asked for is not checked.
+    /// The statistics of these nodes, in their order; each address is asked once. Whether any of
+    /// them has the topic or channel that was asked for is not checked.
     pub async fn stats(&self, nodes: &[Node], query: &StatsQuery) -> Gathered<Vec<NodeStats>> {
         let target = query.target();
         let nodes = of_distinct_addresses(nodes.iter().cloned());

@@ -16,8 +16,15 @@ pub(crate) fn admit(options: &Options, headers: &HeaderMap) -> Result<(), Failur
 /// Whether the request carries the name of an admin; everybody is one if there is no list.
 pub(crate) fn is_admin(options: &Options, headers: &HeaderMap) -> bool {
     let users = &options.admin_users;
-    let user = headers.get(options.acl_http_header.trim());
-    users.is_empty() || user.is_some_and(|user| users.iter().any(|admin| user == admin.as_str()))
+    if users.is_empty() {
+        return true;
+    }
+    // Of two, the proxy has added one, and nobody knows which.
+    let mut given = headers.get_all(options.acl_http_header.trim()).iter();
+    match (given.next(), given.next()) {
+        (Some(user), None) => users.iter().any(|admin| user == admin.as_str()),
+        _ => false,
+    }
 }
 
 /// `403 FORBIDDEN`

@@ -1,6 +1,6 @@
 //! What can be done to the cluster, by the API and by the forms of pages.
 
-use nsq_api::cluster::{Cluster, Daemons, Order};
+use nsq_api::cluster::{Cluster, Daemons, Node, Order};
 use nsq_app::http::{Failure, Request};
 use nsq_proto::{ChannelName, TopicName};
 
@@ -72,7 +72,7 @@ impl<'a> Actor<'a> {
     ) -> Result<Warnings, Failure> {
         let topic = topic.to_string();
         let (cluster, mut warnings) = (self.admin.cluster(), Warnings::default());
-        let nodes = topic_nodes(&cluster, &topic, &mut warnings).await?;
+        let nodes = serving_nodes(&cluster, &topic, &mut warnings).await?;
         let (path, name) = action.of_topic();
         let arguments = [("topic", &*topic)];
         let told = cluster.tell_nodes(&nodes, Order { path, arguments: &arguments }).await;
@@ -94,7 +94,7 @@ impl<'a> Actor<'a> {
     ) -> Result<Warnings, Failure> {
         let (topic, channel) = (topic.to_string(), channel.to_string());
         let (cluster, mut warnings) = (self.admin.cluster(), Warnings::default());
-        let nodes = topic_nodes(&cluster, &topic, &mut warnings).await?;
+        let nodes = serving_nodes(&cluster, &topic, &mut warnings).await?;
         let (path, name) = action.of_channel();
         let arguments = [("topic", &*topic), ("channel", &*channel)];
         let told = cluster.tell_nodes(&nodes, Order { path, arguments: &arguments }).await;
@@ -170,6 +170,16 @@ impl<'a> Actor<'a> {
     pub(crate) async fn publish(&self, message: &Publication) -> Result<Published, Failure> {
         message.publish(self.admin, &self.origin).await
     }
+}
+
+/// The nodes that serve a topic, of which there must be one.
+async fn serving_nodes(
+    cluster: &Cluster,
+    topic: &str,
+    warnings: &mut Warnings,
+) -> Result<Vec<Node>, Failure> {
+    let nodes = topic_nodes(cluster, topic, warnings).await?;
+    if nodes.is_empty() { Err(warnings.not_found("TOPIC_NOT_FOUND")) } else { Ok(nodes) }
 }
 
 async fn create_channel(

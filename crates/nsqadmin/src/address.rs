@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-/// Checks that `address` is `host:port` and that the host has an address. Returns all that it has;
-/// none for no host, which is this one.
+/// All addresses that the host of `address`, which is `host:port`, has by now; none for no host,
+/// which is this one.
 ///
 /// # Errors
 ///
 /// With Go's text.
-pub(crate) async fn resolve(address: &str) -> Result<Vec<IpAddr>, String> {
-    let (host, port) = split(address)?;
+pub(crate) async fn resolve((host, port): (&str, u16)) -> Result<Vec<IpAddr>, String> {
     if host.is_empty() {
         return Ok(Vec::new());
     }
@@ -40,6 +39,11 @@ pub(crate) fn split(address: &str) -> Result<(&str, u16), String> {
         None if host.contains(':') => return wrong("too many colons in address"),
         None => host,
     };
+    // Nothing that would be another part of a URL.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:%".contains(&byte);
+    if !host.bytes().all(is_plain) {
+        return Err(format!("lookup {host}: no such host"));
+    }
     match port.parse::<i64>() {
         Ok(number) => match u16::try_from(number) {
             Ok(port) => Ok((host, port)),
@@ -63,6 +67,9 @@ mod tests {
             ("[::1]", Err("address [::1]: missing port in address")),
             ("[::1:5", Err("address [::1:5: missing ']' in address")),
             ("http://a:4161", Err("address http://a:4161: too many colons in address")),
+            ("a b:1", Err("lookup a b: no such host")),
+            ("u@h:1", Err("lookup u@h: no such host")),
+            ("h/p:1", Err("lookup h/p: no such host")),
             ("a:99999", Err("address 99999: invalid port")),
             ("a:b", Err("lookup tcp/b: unknown port")),
         ] {

@@ -8,6 +8,7 @@ use nsq_app::{Logger, TokenFile};
 use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 
+use crate::address;
 use crate::cidr::Cidr;
 use crate::graphs::Graphs;
 use crate::notification::Notification;
@@ -47,6 +48,20 @@ impl Admin {
             Cluster::by_nsqds(&self.options.nsqd_http_addresses, client)
         } else {
             Cluster::by_lookupds(&lookupds, client)
+        }
+    }
+
+    /// Asks these nsqlookupd from now on, if they can be asked at all.
+    pub(crate) fn ask_other_lookupds(&self, addresses: &[String]) {
+        let wrong = addresses.iter().find_map(|address| address::split(address).err());
+        if let Some(wrong) = wrong {
+            self.log.error(format_args!("the nsqlookupd that are asked stay the same - {wrong}"));
+        } else if addresses.is_empty() {
+            self.log.warning(format_args!(
+                "the nsqlookupd that are asked stay the same until a restart: there is no other"
+            ));
+        } else {
+            *self.lookupds.write() = addresses.to_vec();
         }
     }
 

@@ -164,7 +164,7 @@ pub(crate) async fn known_node(
 ) -> Result<Node, Failure> {
     let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
     let found = nodes.into_iter().find(|node| node.http_address() == name || node.address == name);
-    found.ok_or(Failure::not_found("NODE_NOT_FOUND"))
+    found.ok_or_else(|| warnings.not_found("NODE_NOT_FOUND"))
 }
 
 /// Statistics of these nodes; no node, no statistics.

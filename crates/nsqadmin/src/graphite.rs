@@ -4,6 +4,8 @@ mod keys;
 mod picture;
 mod timeframe;
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nsq_api::{HeaderMap, HeaderValue, HttpAnswer, HttpClient, HttpUrl, RequestError};
@@ -27,6 +29,19 @@ struct Points {
     datapoints: Vec<(Option<f64>, Option<f64>)>,
 }
 
+/// A URL without its password, in Go's form; any other text as it is.
+pub(crate) fn redacted(url: &str) -> Cow<'_, str> {
+    let without = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at(authority_end);
+        let (user, host) = authority.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{scheme}://{user}:xxxxx@{host}{rest}"))
+    };
+    without().map_or(Cow::Borrowed(url), Cow::Owned)
+}
+
 impl Graphite {
     /// Reads `--graphite-url`.
     ///
@@ -34,7 +49,7 @@ impl Graphite {
     ///
     /// With Go's form of text.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |what: &str| format!("parse {url:?}: {what}");
+        let wrong = |what: &str| format!("parse {:?}: {what}", redacted(url));
         let (scheme, rest) = url.split_once("://").ok_or(wrong("missing protocol scheme"))?;
         if rest.contains(['?', '#']) {
             return Err(wrong("there is a query or a fragment"));

@@ -1,5 +1,6 @@
 //! Starting and stopping one nsqadmin.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::admin::Admin;
 use crate::cidr::Cidr;
-use crate::graphite::Graphite;
+use crate::graphite::{Graphite, redacted};
 use crate::graphs::Graphs;
 use crate::notifier::{Messenger, notifier};
 use crate::options::Options;
@@ -47,8 +48,11 @@ impl Server {
     pub async fn start(options: Options, log: Logger) -> anyhow::Result<Self> {
         let instantiate = |error| anyhow!("failed to instantiate nsqadmin - {error}");
         let checked = check(&options).await.map_err(instantiate)?;
-        let Checked { tls, config_from, endpoint, tokens, distant } = checked;
+        let Checked { tls, config_from, endpoint, tokens, distant, unresolved } = checked;
         log.info(format_args!("{}", nsq_app::version::line("nsqadmin")));
+        for failure in unresolved {
+            log.warning(format_args!("{failure}"));
+        }
         if tokens.is_some() && !distant.is_empty() {
             // HTTPS is spoken only with those that refused plain text, which had the token then.
             log.warning(format_args!(
@@ -101,7 +105,7 @@ impl Server {
         }
         let admin = Arc::clone(&self.admin);
         reload.on_change("nsqlookupd_http_addresses", move |options| {
-            admin.lookupds.write().clone_from(&options.nsqlookupd_http_addresses);
+            admin.ask_other_lookupds(&options.nsqlookupd_http_addresses);
         });
     }
 
@@ -152,6 +156,8 @@ struct Checked {
     tokens: Option<Arc<TokenFile>>,
     /// Addresses of nsqlookupd and nsqd that are on other hosts.
     distant: Vec<String>,
+    /// What is wrong with names that have no address by now.
+    unresolved: Vec<String>,
 }
 
 /// The checks of a start, in Go NSQ's order and words; the last two are ours.
@@ -161,19 +167,25 @@ async fn check(options: &Options) -> Result<Checked, String> {
     let lookupds = options.nsqlookupd_http_addresses.iter();
     let lookupds = lookupds.map(|address| ("--lookupd-http-address", address));
     let nsqds = options.nsqd_http_addresses.iter().map(|address| ("--nsqd-http-address", address));
-    let mut distant = Vec::new();
+    let (mut distant, mut unresolved, mut count) = (Vec::new(), Vec::new(), 0);
     for (flag, address) in lookupds.chain(nsqds) {
-        let resolved = address::resolve(address).await;
-        let ips =
-            resolved.map_err(|error| format!("failed to resolve {flag} ({address}) - {error}"))?;
-        if ips.iter().any(|ip| !ip.is_loopback()) {
-            distant.push(address.clone());
+        let failed = |error| format!("failed to resolve {flag} ({address}) - {error}");
+        count += 1;
+        match address::resolve(address::split(address).map_err(failed)?).await {
+            Ok(ips) if ips.iter().all(IpAddr::is_loopback) => {}
+            Ok(_) => distant.push(address.clone()),
+            Err(error) => unresolved.push(failed(error)),
         }
+    }
+    // One name that is gone must not keep all others from being seen.
+    if unresolved.len() == count && !unresolved.is_empty() {
+        return Err(unresolved.swap_remove(0));
     }
     let url = &options.graphite_url;
     if options.proxy_graphite && !url.is_empty() {
-        Graphite::parse(url)
-            .map_err(|error| format!("failed to parse --graphite-url ({url}) - {error}"))?;
+        Graphite::parse(url).map_err(|error| {
+            format!("failed to parse --graphite-url ({}) - {error}", redacted(url))
+        })?;
     }
     let range = &options.allow_config_from_cidr;
     let config_from = (!range.is_empty()).then(|| Cidr::parse(range)).transpose();
@@ -189,5 +201,5 @@ async fn check(options: &Options) -> Result<Checked, String> {
         (!endpoint.is_empty()).then(|| HttpUrl::parse(endpoint).ok_or_else(wrong)).transpose()?;
     let tokens = TokenFile::load(&options.http_client_token_file);
     let tokens = tokens.map_err(|error| error.to_string())?;
-    Ok(Checked { tls, config_from, endpoint, tokens, distant })
+    Ok(Checked { tls, config_from, endpoint, tokens, distant, unresolved })
 }

@@ -48,8 +48,9 @@ const SHOWN_PER_SECOND: u32 = 50;
 const LONGEST: Duration = Duration::from_secs(600);
 /// How often something is sent where nothing comes, so that proxies keep the connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often it is looked whether there still is another channel.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How often it is looked whether there still is another channel. What is published between its end
+/// and the next look goes to the tail alone.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 const BEAT: Bytes = Bytes::from_static(b":\n\n");
 
@@ -124,8 +125,11 @@ impl Tail {
         let subscription = Subscription::new(options, topic.clone(), name, share);
         let mut connecting = JoinSet::new();
         for (node, demands_tls) in nodes.clone() {
-            let subscription = subscription.clone();
-            connecting.spawn(async move { Feed::connect(subscription, &node, demands_tls).await });
+            let (cluster, subscription) = (cluster.clone(), subscription.clone());
+            connecting.spawn(async move {
+                ensure_standing(&cluster, &subscription.topic, &node).await?;
+                Feed::connect(subscription, &node, demands_tls).await
+            });
         }
         let (sender, received) = channel(RECEIVED_MAX);
         let (mut feeds, mut by_node, mut failures) = (JoinSet::new(), BTreeMap::new(), Vec::new());
@@ -249,6 +253,19 @@ fn shown(received: &Received) -> Bytes {
         body: (&received.body).into(),
     };
     Event::Message(message).encode()
+}
+
+/// Looks again right before a tail subscribes, which would bring back a topic that has gone since
+/// it was planned: some node may have taken long to answer then.
+async fn ensure_standing(cluster: &Cluster, topic: &TopicName, node: &Node) -> Result<(), String> {
+    let query = StatsQuery { topic: Some(topic.to_string()), ..StatsQuery::default() };
+    let gathered = cluster.stats(std::slice::from_ref(node), &query).await.ensure_any();
+    let (stats, _) = gathered.map_err(|error| format!("{}: {error}", node.http_address()))?;
+    let topic = stats.first().and_then(|stats| stats.topics.first());
+    match Standing::of(topic).can_be_tailed() {
+        true => Ok(()),
+        false => Err(format!("{}: the topic has gone, or its channel", node.http_address())),
+    }
 }
 
 /// Tells of nodes on which the topic is gone, or has no channel but those of tails. A node that

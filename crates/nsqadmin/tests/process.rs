@@ -70,6 +70,19 @@ fn starts_that_fail() {
         "failed to parse --graphite-url (:bad) - parse \":bad\": missing protocol scheme",
     );
     refused(
+        &[LOOKUPD, "--proxy-graphite", "--graphite-url=http://u:secret@g?"],
+        "failed to parse --graphite-url (http://u:xxxxx@g?) - \
+         parse \"http://u:xxxxx@g?\": there is a query or a fragment",
+    );
+    // No name has a part that long, so nobody is asked for it.
+    let unknown = "x".repeat(64);
+    refused(
+        &[&format!("--lookupd-http-address={unknown}:1")],
+        &format!(
+            "failed to resolve --lookupd-http-address ({unknown}:1) - lookup {unknown}: no such host"
+        ),
+    );
+    refused(
         &[LOOKUPD, "--allow-config-from-cidr=foo"],
         "failed to parse --allow-config-from-cidr (foo) - invalid CIDR address: foo",
     );
@@ -220,6 +233,45 @@ fn a_hangup_brings_other_nsqlookupds_and_another_token() {
     assert_eq!(admin.topics(), empty);
     let said = admin.stopped();
     assert!(!said.contains("0123456789abcdef") && !said.contains("short"), "{said}");
+}
+
+/// The others are still to be seen.
+#[test]
+fn one_name_that_is_gone() {
+    let unknown = format!("--lookupd-http-address={}:1", "x".repeat(64));
+    let lookupd = Daemon::lookupd(&[]);
+    let known = format!("--lookupd-http-address={}", lookupd.addresses().http);
+    let admin = Running::start(&[&unknown, &known]);
+    let topics = admin.topics();
+    assert!(topics.starts_with(r#"200 {"topics":null,"message":"WARNING: "#), "{topics}");
+    let said = admin.stopped();
+    assert!(said.contains("WARNING: failed to resolve --lookupd-http-address (xxx"), "{said}");
+}
+
+#[test]
+fn a_hangup_keeps_addresses_that_cannot_be_asked_out() {
+    let home = tempfile::tempdir().expect("a directory");
+    let path = home.path().join("config").display().to_string();
+    let write = |text: &str| std::fs::write(&path, text).expect("room for a file");
+    let lookupd = Daemon::lookupd(&[]);
+    lookupd.order("/topic/create?topic=t", "");
+    write(&format!("nsqlookupd_http_addresses = [\"{}\"]", lookupd.addresses().http));
+    let mut admin = Running::start(&[&format!("--config={path}")]);
+    let topics = r#"200 {"topics":["t"],"message":""}"#;
+    assert_eq!(admin.topics(), topics);
+    for (other, said) in [
+        (
+            "nsqlookupd_http_addresses = [\"http://x:1\"]",
+            "ERROR: the nsqlookupd that are asked stay",
+        ),
+        ("nsqd_http_addresses = [\"127.0.0.1:1\"]", "WARNING: the nsqlookupd that are asked stay"),
+    ] {
+        write(other);
+        admin.signal(Signal::HUP);
+        admin.line(said);
+        assert_eq!(admin.topics(), topics);
+    }
+    admin.stopped();
 }
 
 #[test]

@@ -53,8 +53,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// With so many pieces that wait to be written, at least one. Behind them are the buffers of the
-    /// connection and of the kernel, so that a reader that falls behind soon holds the sender up.
+    /// With so many pieces that wait to be written, at least one. Behind them are the buffers of
+    /// the connection and of the kernel, so that a reader that falls behind soon holds the sender
+    /// up.
     pub(super) fn new(room: usize) -> (Self, StreamSender) {
         let (sender, pieces) = mpsc::channel(room.max(1));
         (Self { pieces, connection: None }, StreamSender { pieces: sender })

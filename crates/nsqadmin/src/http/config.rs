@@ -6,9 +6,10 @@ use nsq_app::LogLevel;
 use nsq_app::flags::{ConfigValue, FlagSet};
 use nsq_app::http::{Answer, Failure, HandlerResult, Request, StatusCode};
 
-use crate::access::forbidden;
+use crate::access::{self, forbidden};
 use crate::address;
 use crate::admin::Admin;
+use crate::graphite::redacted;
 use crate::options::Options;
 
 /// No value is longer.
@@ -19,8 +20,11 @@ pub(super) async fn show(admin: Arc<Admin>, request: Request) -> HandlerResult {
     answer(&admin, request.parameter().unwrap_or_default())
 }
 
+/// For admins only: who chooses the nsqlookupds chooses whom everything is asked, and who is shown
+/// the token.
 pub(super) async fn change(admin: Arc<Admin>, mut request: Request) -> HandlerResult {
     admit(&admin, &request)?;
+    access::admit(&admin.options, request.headers())?;
     let read = request.read_body(VALUE_BYTES_MAX).await;
     let body = read.map_err(|error| error.refuse("INVALID_VALUE"))?;
     if body.is_empty() {
@@ -38,7 +42,8 @@ pub(super) async fn change(admin: Arc<Admin>, mut request: Request) -> HandlerRe
             let addresses: Option<Vec<String>> =
                 serde_json::from_slice(&body).map_err(|_| invalid())?;
             let addresses = addresses.unwrap_or_default();
-            if addresses.iter().any(|address| address::split(address).is_err()) {
+            let is_nobody = addresses.is_empty() && admin.options.nsqd_http_addresses.is_empty();
+            if is_nobody || addresses.iter().any(|address| address::split(address).is_err()) {
                 return Err(invalid());
             }
             *admin.lookupds.write() = addresses;
@@ -66,13 +71,17 @@ fn answer(admin: &Admin, key: &str) -> HandlerResult {
     }
 }
 
-/// What holds now for an option: not always what was given. `None` if there is no such option.
+/// What holds now for an option: not always what was given, and without passwords. `None` if there
+/// is no such option.
 fn effective(admin: &Admin, key: &str) -> Option<ConfigValue> {
     let flag = Options::FLAGS.iter().find(|flag| flag.config_key == Some(key))?;
     Some(match key {
         "log_level" => ConfigValue::Integer(i64::from(admin.log.level().number())),
         "base_path" => ConfigValue::Text(admin.options.base_path()),
         "nsqlookupd_http_addresses" => ConfigValue::Texts(admin.lookupds.read().clone()),
-        _ => (flag.config_value)(&admin.options),
+        _ => match (flag.config_value)(&admin.options) {
+            ConfigValue::Text(text) => ConfigValue::Text(redacted(&text).into_owned()),
+            value => value,
+        },
     })
 }

@@ -65,7 +65,7 @@ async fn plan(cluster: &Cluster, topic: TopicName) -> Result<Plan, Failure> {
         match standing {
             Standing::Absent => continue,
             Standing::WithoutChannel => notices.push(format!(
-                "{address} is left out: the topic has no channel there, and a tail would take \
+                "{address} is left out: no channel of the topic stays there, and a tail would take \
                  what waits for the first one"
             )),
             Standing::Paused => notices.push(format!("the topic is paused on {address}")),
@@ -80,8 +80,8 @@ async fn plan(cluster: &Cluster, topic: TopicName) -> Result<Plan, Failure> {
         return Err(warnings.not_found("TOPIC_NOT_FOUND"));
     }
     if nodes.is_empty() {
-        let text = "NO_CHANNEL: the topic has no channel: its messages wait for the first one, \
-                    and a tail would take them";
+        let text = "NO_CHANNEL: the topic has no channel that stays: its messages wait for the \
+                    first one, and a tail would take them";
         return Err(Failure::new(StatusCode::CONFLICT, text));
     }
     let said = warnings.message();

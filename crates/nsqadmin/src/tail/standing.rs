@@ -11,8 +11,9 @@ const SUFFIX: &str = "#ephemeral";
 pub(crate) enum Standing {
     /// The node does not have it: subscribing would create it.
     Absent,
-    /// It has no channel but those of tails. What is published waits in the topic for the first
-    /// one, which would get it all.
+    /// It has no channel that stays: none but those of tails, and ephemeral ones, which go with
+    /// their consumers, unless the topic is ephemeral itself. Where there is no channel at all,
+    /// what is published waits in the topic for the first one, which gets it all.
     WithoutChannel,
     /// It can be tailed, though nothing comes while it is paused.
     Paused,
@@ -25,7 +26,12 @@ impl Standing {
     pub(crate) fn of(topic: Option<&TopicStats>) -> Self {
         let Some(topic) = topic else { return Self::Absent };
         let is_of_tail = |name: &str| name.starts_with(PREFIX) && name.ends_with(SUFFIX);
-        match topic.channels.iter().any(|channel| !is_of_tail(&channel.channel_name)) {
+        let is_temporary = topic.topic_name.ends_with(SUFFIX);
+        let stays = |name: &str| match is_temporary {
+            true => !is_of_tail(name),
+            false => !name.ends_with(SUFFIX),
+        };
+        match topic.channels.iter().any(|channel| stays(&channel.channel_name)) {
             false => Self::WithoutChannel,
             true if topic.paused => Self::Paused,
             true => Self::Open,
@@ -55,20 +61,23 @@ mod tests {
         let tail = channel_name(u64::MAX);
         assert!(ChannelName::parse(tail.as_bytes()).is_ok(), "{tail}");
         assert_eq!(Standing::of(None), Standing::Absent);
-        for (channels, paused, expected) in [
-            (&[][..], false, Standing::WithoutChannel),
-            (&[&*tail], true, Standing::WithoutChannel),
-            (&["archive"], false, Standing::Open),
-            (&[&*tail, "archive"], true, Standing::Paused),
-            (&["tail000001#ephemeral"], false, Standing::Open),
-            (&["admin_tail_x"], false, Standing::Open),
+        for (topic_name, channels, paused, expected) in [
+            ("t", &[][..], false, Standing::WithoutChannel),
+            ("t", &[&*tail], true, Standing::WithoutChannel),
+            ("t", &["archive"], false, Standing::Open),
+            ("t", &[&*tail, "archive"], true, Standing::Paused),
+            ("t", &["tail000001#ephemeral"], false, Standing::WithoutChannel),
+            ("t", &["admin_tail_x"], false, Standing::Open),
+            ("t#ephemeral", &["live#ephemeral"], false, Standing::Open),
+            ("t#ephemeral", &[&*tail], false, Standing::WithoutChannel),
         ] {
             let channels = channels.iter().map(|name| ChannelStats {
                 channel_name: (*name).to_owned(),
                 ..ChannelStats::default()
             });
             let channels = channels.collect();
-            let topic = TopicStats { channels, paused, ..TopicStats::default() };
+            let topic_name = topic_name.to_owned();
+            let topic = TopicStats { topic_name, channels, paused, ..TopicStats::default() };
             let standing = Standing::of(Some(&topic));
             assert_eq!(standing, expected);
             assert_eq!(standing.can_be_tailed(), !matches!(expected, Standing::WithoutChannel));

@@ -72,12 +72,14 @@ impl TopicPage {
         let name = &self.name;
         html! {
             div.actions {
-                @if topic.paused {
-                    (action("unpause", t.unpause_topic(), None))
-                } @else {
-                    (action("pause", t.pause_topic(), Some(t.pause_topic_question(name))))
+                @if topic.nodes.is_some() {
+                    @if topic.paused {
+                        (action("unpause", t.unpause_topic(), None))
+                    } @else {
+                        (action("pause", t.pause_topic(), Some(t.pause_topic_question(name))))
+                    }
+                    (action("empty", t.empty_queue(), Some(t.empty_topic_question(name))))
                 }
-                (action("empty", t.empty_queue(), Some(t.empty_topic_question(name))))
                 (action("delete", t.delete_topic(), Some(t.delete_topic_question(name))))
             }
         }

@@ -114,7 +114,6 @@ fn mistakes() {
     let cluster = Cluster::with_clicks();
     cluster.lookupd.create("idle", "c");
     let admin = Admin::of_lookupds(&[cluster.lookupd()], &[]);
-    let nobody = r#"502 {"message":"UPSTREAM_ERROR: failed to query any nsqd: "}"#;
     for (action, expected) in [
         ("POST /api/topics", r#"400 {"message":"EOF"}"#),
         (r#"POST /api/topics {"topic":"a*"}"#, r#"400 {"message":"INVALID_TOPIC"}"#),
@@ -128,7 +127,8 @@ fn mistakes() {
             r#"POST /api/topics/clicks/none {"action":"pause"}"#,
             r#"404 {"message":"CHANNEL_NOT_FOUND"}"#,
         ),
-        (r#"POST /api/topics/idle {"action":"pause"}"#, nobody),
+        (r#"POST /api/topics/idle {"action":"pause"}"#, r#"404 {"message":"TOPIC_NOT_FOUND"}"#),
+        (r#"POST /api/topics/idle/c {"action":"empty"}"#, r#"404 {"message":"TOPIC_NOT_FOUND"}"#),
         ("DELETE /api/topics/*", r#"400 {"message":"INVALID_TOPIC"}"#),
         ("DELETE /api/topics/clicks/*", r#"400 {"message":"INVALID_CHANNEL"}"#),
         ("DELETE /api/topics/none", r#"404 {"message":"TOPIC_NOT_FOUND"}"#),
