@@ -114,6 +114,13 @@
   document.addEventListener("htmx:beforeRequest", disconnect);
   document.addEventListener("htmx:afterRequest", () => { if (!source) connect(); });
 
+  // What was done is told once, not again when the page is loaded again.
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(history.state, "", here);
+  }
+
   // Another time frame is chosen for the page as it is searched and sorted by now.
   const timeframe = document.querySelector("form.timeframe");
   if (timeframe) {
