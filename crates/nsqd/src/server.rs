@@ -152,6 +152,7 @@ impl Server {
             let state = Arc::new(http::Endpoints { node: Arc::clone(&node), ports });
             let is_plain = matches!(door, Door::Plain);
             let router = Router::new(state, node.log.clone(), http::routes());
+            let router = router.answering_half_closed();
             let router = router.metered(Arc::clone(&node.meters.http));
             let router = router.guarded(node.credentials.http_tokens.clone());
             let router = match node.tls_required() {

@@ -39,6 +39,7 @@ pub struct Router<S> {
     /// Who is answered; everybody without.
     tokens: Option<Arc<TokenFile>>,
     compressor: Option<Compressor>,
+    answers_half_closed: bool,
 }
 
 /// What can be said about a path without an endpoint for the request's method.
@@ -55,7 +56,16 @@ impl<S: Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn new(state: Arc<S>, log: Logger, routes: Vec<Route<S>>) -> Self {
         let connections = Arc::default();
-        Self { state, routes, log, connections, closed: None, tokens: None, compressor: None }
+        Self {
+            state,
+            routes,
+            log,
+            connections,
+            closed: None,
+            tokens: None,
+            compressor: None,
+            answers_half_closed: false,
+        }
     }
 
     /// Counts the connections of its listeners with `meter`.
@@ -92,6 +102,18 @@ impl<S: Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn compressed(self) -> Self {
         Self { compressor: Some(Compressor::new()), ..self }
+    }
+
+    /// Answers clients, too, that close their direction as soon as they have asked, as `nc -N` does.
+    /// Not for routers with streams or with handlers that wait: that such a client has gone altogether
+    /// is noticed only when it is sent something.
+    #[must_use]
+    pub fn answering_half_closed(self) -> Self {
+        Self { answers_half_closed: true, ..self }
+    }
+
+    pub(super) fn answers_half_closed(&self) -> bool {
+        self.answers_half_closed
     }
 
     /// Whether tokens come with requests that are answered.

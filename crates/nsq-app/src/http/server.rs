@@ -262,6 +262,7 @@ async fn serve_connection<S>(
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .half_close(router.answers_half_closed())
             .max_buf_size(HEAD_BYTES_MAX)
             .title_case_headers(true)
             .serve_connection(TokioIo::new(&mut stream), service);

@@ -58,6 +58,11 @@ impl Daemon {
         Self::serve(Router::compressed).await
     }
 
+    /// One that answers those who have closed their direction.
+    pub(crate) async fn answering_half_closed() -> Self {
+        Self::serve(Router::answering_half_closed).await
+    }
+
     /// One that answers only those who have a token.
     pub(crate) async fn guarded(tokens: Option<Arc<TokenFile>>) -> Self {
         Self::serve(|router| router.guarded(tokens)).await

@@ -77,6 +77,23 @@ async fn shutdown_ends_idle_connections_and_lets_requests_finish() {
 }
 
 #[tokio::test]
+async fn who_has_closed_its_direction_is_answered() {
+    let daemon = Daemon::answering_half_closed().await;
+    let mut stream = TcpStream::connect(&daemon.address).await.expect("the daemon listens");
+    stream.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("it reads");
+    daemon.state.waiting.notified().await;
+    stream.shutdown().await.expect("it is open");
+    // Long enough for it to be noticed.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    daemon.state.go_on.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("waited"), "{answer}");
+}
+
+#[tokio::test]
 async fn what_is_detached_goes_on_without_its_client() {
     let mut daemon = Daemon::start().await;
     for path in ["/wait", "/wait/detached"] {
