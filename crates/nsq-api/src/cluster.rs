@@ -15,6 +15,9 @@ mod tell;
 mod totals;
 mod version;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::{
     HttpClient, Info, Lookup, LookupChannels, LookupNodes, LookupTopics, Stats, TopicStats,
 };
@@ -131,21 +134,29 @@ impl Cluster {
     /// The statistics of these nodes, in their order; each address is asked once. Whether any of
     /// them has the topic or channel that was asked for is not checked.
     pub async fn stats(&self, nodes: &[Node], query: &StatsQuery) -> Gathered<Vec<NodeStats>> {
-        let target = query.target();
+        self.stats_as(nodes, query, |stats| stats).await
+    }
+
+    /// The same, but of each node only what `convert` makes of it, as soon as it has answered.
+    pub async fn stats_as<T: Send + 'static>(
+        &self,
+        nodes: &[Node],
+        query: &StatsQuery,
+        convert: fn(NodeStats) -> T,
+    ) -> Gathered<Vec<T>> {
+        let (target, query) = (query.target(), Arc::new(query.clone()));
         let nodes = of_distinct_addresses(nodes.iter().cloned());
         let addresses: Vec<_> = nodes.iter().map(|node| node.address.clone()).collect();
+        let nodes: HashMap<_, _> = addresses.iter().zip(nodes).collect();
         let asked = gather(Daemons::Nsqds, &addresses, |address| {
-            let (client, target) = (self.client.clone(), target.clone());
-            async move { get::<Stats>(&client, &address, &target).await }
+            let (client, target, query) = (self.client.clone(), target.clone(), Arc::clone(&query));
+            let node = nodes.get(&address).cloned().unwrap_or_default();
+            async move {
+                let stats = get::<Stats>(&client, &address, &target).await?;
+                Ok(convert(query.select(node, stats)))
+            }
         });
-        asked.await.map(|answers| {
-            // Both are in the same order, but not everybody has answered.
-            let mut nodes = nodes.into_iter();
-            let known = answers.into_iter().filter_map(|(address, stats)| {
-                Some((nodes.find(|node| node.address == address)?, stats))
-            });
-            known.map(|(node, stats)| query.select(node, stats)).collect()
-        })
+        asked.await.map(|answers| answers.into_iter().map(|(_, answer)| answer).collect())
     }
 
     /// The value of an option of each of these nodes, by their [`Node::address`].

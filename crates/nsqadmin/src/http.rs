@@ -2,6 +2,7 @@
 
 mod change;
 mod config;
+mod counter;
 mod graphite;
 mod health;
 mod history;
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> Vec<Route<Admin>> {
         get("/api/topics/:topic/:channel", tail::channel_or_tail),
         get("/api/nodes", show::nodes),
         get("/api/nodes/:node", show::node),
-        get("/api/counter", show::counter),
+        get("/api/counter", counter::show),
         get("/api/graphite", graphite::rate),
         get("/api/history", history::show),
         get("/api/health", health::show),

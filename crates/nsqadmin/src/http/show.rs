@@ -1,10 +1,9 @@
 //! What there is, and how it stands.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nsq_api::cluster::{Cluster, Node, NodeStats, StatsQuery};
+use nsq_api::cluster::{Cluster, Node};
 use nsq_app::http::{Answer, Failure, HandlerResult, Request, StatusCode};
 use serde::Serialize;
 
@@ -55,23 +54,6 @@ struct OneNodeView {
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<usize>,
     message: String,
-}
-
-#[derive(Serialize)]
-struct CounterView {
-    stats: BTreeMap<String, CountView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<usize>,
-    message: String,
-}
-
-/// The messages of one channel on one node.
-#[derive(Serialize)]
-struct CountView {
-    node: String,
-    topic_name: String,
-    channel_name: String,
-    message_count: u64,
 }
 
 pub(super) async fn topics(admin: Arc<Admin>, request: Request) -> HandlerResult {
@@ -150,43 +132,4 @@ pub(super) async fn node(admin: Arc<Admin>, request: Request) -> HandlerResult {
         total: page.said_total,
         message: warnings.message(),
     })
-}
-
-/// What is selected is selected by its key.
-pub(super) async fn counter(admin: Arc<Admin>, request: Request) -> HandlerResult {
-    let query = request.query()?;
-    let selection = Selection::of(&query)?;
-    let wanted = |key| query.first(key).map(Cow::into_owned).filter(|name| !name.is_empty());
-    let (topic, channel) = (wanted("topic"), wanted("channel"));
-    let stats_query = StatsQuery { topic, channel, include_clients: false };
-    let (cluster, mut warnings) = (admin.cluster(), Warnings::default());
-    let nodes = warnings.take(cluster.nodes().await).map_err(failed)?;
-    let stats = ask::stats_of(&cluster, &nodes, &stats_query, &mut warnings).await?;
-    let page = selection.apply(counts(stats), |(key, _)| key);
-    Answer::json(&CounterView {
-        stats: page.items.into_iter().collect(),
-        total: page.said_total,
-        message: warnings.message(),
-    })
-}
-
-/// The messages of each channel on each node, by `topic:channel:node`.
-fn counts(stats: Vec<NodeStats>) -> BTreeMap<String, CountView> {
-    let mut counts = BTreeMap::new();
-    for NodeStats { node, topics, .. } in stats {
-        let address = node.http_address();
-        for topic in topics {
-            for channel in topic.channels {
-                let key = format!("{}:{}:{address}", topic.topic_name, channel.channel_name);
-                let count = CountView {
-                    node: address.clone(),
-                    topic_name: topic.topic_name.clone(),
-                    channel_name: channel.channel_name,
-                    message_count: channel.message_count,
-                };
-                counts.insert(key, count);
-            }
-        }
-    }
-    counts
 }
