@@ -104,9 +104,9 @@ impl<S: Send + Sync + 'static> Router<S> {
         Self { compressor: Some(Compressor::new()), ..self }
     }
 
-    /// Answers clients, too, that close their direction as soon as they have asked, as `nc -N` does.
-    /// Not for routers with streams or with handlers that wait: that such a client has gone altogether
-    /// is noticed only when it is sent something.
+    /// Answers clients, too, that close their direction as soon as they have asked, as `nc -N`
+    /// does. Not for routers with streams or with handlers that wait: that such a client has gone
+    /// altogether is noticed only when it is sent something.
     #[must_use]
     pub fn answering_half_closed(self) -> Self {
         Self { answers_half_closed: true, ..self }
