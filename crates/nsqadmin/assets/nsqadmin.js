@@ -64,6 +64,7 @@
   let retry = 0;
   const sayStale = (reason) => {
     const text = reason ? `${stale.dataset.text} ${reason}` : "";
+    freeze.classList.toggle("lost", text !== "");
     if (stale.textContent !== text) stale.textContent = text;
   };
   const disconnect = () => {
@@ -90,10 +91,10 @@
       }
     });
   };
-  freeze.hidden = false;
+  freeze.hidden = !main.dataset.live && !document.getElementById("tail");
   freeze.addEventListener("click", () => {
     frozen = !frozen;
-    freeze.setAttribute("aria-pressed", String(frozen));
+    freeze.classList.toggle("frozen", frozen);
     freeze.textContent = frozen ? freeze.dataset.frozen : liveText;
     sayStale("");
     connect();
@@ -116,6 +117,12 @@
 
   // What was done is told once, not again when the page is loaded again.
   const here = new URL(location.href);
+  const done = main.querySelector(".notice.done");
+  if (done) {
+    // So that it is read aloud, and the keyboard goes on from there.
+    done.tabIndex = -1;
+    done.focus();
+  }
   if (here.searchParams.has("done")) {
     here.searchParams.delete("done");
     history.replaceState(history.state, "", here);
@@ -293,6 +300,13 @@
     const messages = new EventSource(tail.dataset.tail);
     const say = (text) => { state.textContent = text; };
     say(tail.dataset.waiting);
+    // What has come while the tail was held, newest first.
+    const held = [];
+    const showHeld = () => {
+      tail.prepend(...held.splice(0));
+      while (tail.childElementCount > TAIL_ROWS_MAX) tail.lastElementChild.remove();
+    };
+    freeze.addEventListener("click", () => { if (!frozen) showHeld(); });
     messages.addEventListener("message", (event) => {
       const message = JSON.parse(event.data);
       const row = document.createElement("li");
@@ -306,8 +320,9 @@
       const body = document.createElement("pre");
       body.textContent = message.body;
       row.append(head, body);
-      tail.prepend(row);
-      while (tail.childElementCount > TAIL_ROWS_MAX) tail.lastElementChild.remove();
+      held.unshift(row);
+      held.length = Math.min(held.length, TAIL_ROWS_MAX);
+      if (!frozen) showHeld();
       say("");
     });
     let skipped = 0;
@@ -324,14 +339,17 @@
     let hasBegun = false;
     messages.addEventListener("open", () => { hasBegun = true; });
     messages.addEventListener("error", async () => {
-      end("");
-      if (hasBegun) return;
+      if (hasBegun) {
+        end("");
+        return;
+      }
+      messages.close();
       // Why there is no stream is in the answer, which an event source does not show.
       try {
         const answer = await fetch(tail.dataset.tail, { headers: { accept: "text/event-stream" } });
-        if (answer.ok) answer.body.cancel(); else end((await answer.json()).message);
+        if (answer.ok) answer.body.cancel(); else say((await answer.json()).message);
       } catch {
-        // Nobody answers.
+        say(stale.dataset.lost);
       }
     });
     addEventListener("pagehide", () => messages.close());

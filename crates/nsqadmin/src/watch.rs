@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use nsq_api::cluster::{Cluster, Node};
 use nsq_app::Shutdown;
 use parking_lot::RwLock;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::admin::Admin;
 use crate::chart::{Chart, Subject};
@@ -32,6 +32,8 @@ pub(crate) struct Watch {
     length: Duration,
     seen: RwLock<Seen>,
     looks: watch::Sender<u64>,
+    /// Somebody wants to see what has changed.
+    wish: Notify,
 }
 
 /// What belongs together.
@@ -46,7 +48,7 @@ impl Watch {
     pub(crate) fn new(interval: Duration, length: Duration) -> Self {
         let seen = Seen { overview: None, history: History::new(interval, length) };
         let looks = watch::Sender::new(0);
-        Self { interval, length, seen: RwLock::new(seen), looks }
+        Self { interval, length, seen: RwLock::new(seen), looks, wish: Notify::new() }
     }
 
     /// The newest look; none before the first, or when nobody looks.
@@ -62,6 +64,20 @@ impl Watch {
     /// How many looks there were; changes with each.
     pub(crate) fn looks(&self) -> watch::Receiver<u64> {
         self.looks.subscribe()
+    }
+
+    /// Has a look taken before its time, as soon as the cluster has had its rest, and waits for it,
+    /// but not for longer than `patience`.
+    pub(crate) async fn look_soon(&self, patience: Duration) {
+        if !self.is_on() {
+            return;
+        }
+        let mut looks = self.looks();
+        looks.mark_unchanged();
+        self.wish.notify_one();
+        if timeout(patience, looks.changed()).await.is_err() {
+            // It comes later.
+        }
     }
 
     /// Whether anybody looks.
@@ -91,10 +107,10 @@ impl Watch {
             }
             self.keep(overview, start.elapsed());
             let pause = self.interval.max(worked.saturating_mul(PART_OF_TIME));
-            match began.checked_add(pause) {
-                Some(next) => sleep_until(next).await,
-                // Later than any clock goes.
-                None => std::future::pending().await,
+            let soonest = began.checked_add(worked.saturating_mul(PART_OF_TIME));
+            tokio::select! {
+                () = until(began.checked_add(pause)) => {}
+                () = async { self.wish.notified().await; until(soonest).await } => {}
             }
         }
     }
@@ -108,6 +124,14 @@ impl Watch {
         seen.overview = Some(Arc::new(overview));
         drop(seen);
         self.looks.send_modify(|looks| *looks += 1);
+    }
+}
+
+/// Returns then; never if that is later than any clock goes.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

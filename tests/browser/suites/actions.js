@@ -78,7 +78,7 @@ both('a topic is deleted', async (visit, topic) => {
   await eventually('gone from each', () => onEach(topic, (found) => found === undefined), all(true));
   const known = async () => (await registered('/topics')).map((it) => it.topics.includes(topic));
   await eventually('unknown to nsqlookupd', known, allLookupds(false));
-  await page.locator('h1').waitFor();
+  await page.getByText('Deleted.').waitFor();
 });
 
 both('a channel is paused and goes on', async (visit, topic) => {

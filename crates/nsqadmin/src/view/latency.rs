@@ -11,7 +11,7 @@ const PERCENTILES_MAX: usize = 64;
 /// Of one node, or merged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct LatencyView {
-    count: u64,
+    pub(crate) count: u64,
     pub(crate) percentiles: Option<Vec<PercentileView>>,
     /// Only when merged.
     topic: String,

@@ -18,16 +18,21 @@ pub(super) struct Button<'a> {
     pub(super) label: &'a str,
     /// What is asked before it is done; nothing is asked without.
     pub(super) question: Option<String>,
+    /// Told apart by this from others with its label on the page; empty if there are none.
+    pub(super) of: &'a str,
 }
 
 /// The form of a button. With a question and scripting it is asked in a dialog, otherwise the
 /// answer to the form is a page that asks.
 pub(super) fn button(visit: &Visit, button: &Button<'_>) -> Markup {
     let is_dangerous = button.question.is_some();
+    let name = (!button.of.is_empty()).then(|| format!("{} {}", button.label, button.of));
     html! {
         form method="post" action=(button.link) data-confirm=[button.question.as_deref()] {
             (hidden(visit, button.fields))
-            button type="submit" class=[is_dangerous.then_some("danger")] { (button.label) }
+            button type="submit" class=[is_dangerous.then_some("danger")] aria-label=[name] {
+                (button.label)
+            }
         }
     }
 }

@@ -75,7 +75,7 @@ impl ChannelPage {
         let link = visit.channel(&self.topic, &self.name);
         let action = |action: &'static str, label: &'static str, question: Option<String>| {
             let fields = [("action", action)];
-            button(visit, &Button { link: link.clone(), fields: &fields, label, question })
+            button(visit, &Button { link: link.clone(), fields: &fields, label, question, of: "" })
         };
         let name = &self.name;
         html! {
@@ -109,7 +109,7 @@ fn nodes_table(visit: &Visit, total: &ChannelView, nodes: &[ChannelView]) -> Mar
     html! {
         section aria-labelledby="queue" {
             h2 #queue { (t.channel_queue()) }
-            div.wide { table {
+            div.wide { table aria-labelledby="queue" {
                 thead {
                     tr.groups {
                         td {}

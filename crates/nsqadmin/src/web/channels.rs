@@ -66,7 +66,7 @@ fn table(visit: &Visit, listing: &Listing, topic: &str, rows: &[&ChannelView]) -
     let quantiles = Quantiles::of(latency);
     let head = |key, label| listing.head(visit, key, label, Kind::Figure);
     html! {
-        div.wide { table {
+        div.wide { table aria-labelledby="channels" {
             thead { tr {
                 (listing.head(visit, "name", t.channel(), Kind::Name))
                 (head("depth", t.depth()))

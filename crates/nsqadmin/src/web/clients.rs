@@ -56,7 +56,7 @@ fn table(visit: &Visit, listing: &Listing, rows: &[&ClientView]) -> Markup {
     let t = visit.language;
     let head = |key, label, kind| listing.head(visit, key, label, kind);
     html! {
-        div.wide { table {
+        div.wide { table aria-labelledby="clients" {
             thead { tr {
                 (head("host", t.client_host(), Kind::Name))
                 (head("agent", t.user_agent(), Kind::Name))
@@ -78,7 +78,7 @@ fn row(visit: &Visit, client: &ClientView) -> Markup {
     html! {
         tr id={ "client-" (client.node) "-" (client.remote_address) } {
             th scope="row" { span title=(client.remote_address) { (name(client)) } }
-            td.agent { (client.user_agent) }
+            td { div.agent title=(client.user_agent) { (client.user_agent) } }
             td { (attributes(visit, client)) }
             td { a href=(visit.node(&client.node)) { (client.node) } }
             @for (key, figure) in &FIGURES {

@@ -2,6 +2,7 @@
 //! was sent from a page of ours.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use maud::html;
 use nsq_app::http::{Answer, Failure, Form, HandlerResult, Request};
@@ -22,6 +23,9 @@ use crate::upstream::Warnings;
 
 /// A message of a megabyte has up to three when it is escaped.
 const FORM_BYTES_MAX: u64 = 4 << 20;
+
+/// How long a form waits for a look at what it has changed.
+const LOOK_WAIT: Duration = Duration::from_millis(500);
 
 /// What a form is about.
 enum Target {
@@ -70,6 +74,10 @@ async fn answer(
 ) -> HandlerResult {
     let visit = Visit::new(admin, &request)?;
     let came = carry_out(admin, &mut request, &visit, target).await;
+    if matches!(came, Ok(Came::Done(..))) {
+        // The page that follows shows what is known then.
+        admin.watch.look_soon(LOOK_WAIT).await;
+    }
     Ok(match came {
         Ok(Came::Done(outcome, page, warnings)) if warnings.is_empty() => {
             Answer::see_other(&outcome.link(&page))

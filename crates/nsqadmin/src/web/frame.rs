@@ -41,8 +41,17 @@ const POLICY: &str = concat!(
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; img-src 'self'",
 );
 
-/// The whole page.
+/// The whole page, which stays as it is.
 pub(super) fn page(admin: &Admin, visit: &Visit, content: &Content) -> Answer {
+    framed(admin, visit, content, None)
+}
+
+/// The whole page, which follows what it shows.
+pub(super) fn live_page(admin: &Admin, visit: &Visit, content: &Content) -> Answer {
+    framed(admin, visit, content, Some(live(visit)))
+}
+
+fn framed(admin: &Admin, visit: &Visit, content: &Content, live: Option<String>) -> Answer {
     let t = visit.language;
     let markup = html! {
         (DOCTYPE)
@@ -54,7 +63,7 @@ pub(super) fn page(admin: &Admin, visit: &Visit, content: &Content) -> Answer {
                 // Filled by the script while there are no live updates.
                 p.stale #stale role="status" data-text=(t.not_up_to_date())
                     data-lost=(t.nsqadmin_is_silent()) {}
-                main #main tabindex="-1" data-live=(live(visit)) {
+                main #main tabindex="-1" data-live=[live] {
                     (inner(visit, content))
                 }
                 (foot(admin, visit))
@@ -154,8 +163,9 @@ fn bar(visit: &Visit, section: Section) -> Markup {
                 (graphs::selector(visit))
                 // Both work only with scripting, and are shown by it.
                 button #theme type="button" hidden { (t.light_or_dark()) }
-                button #freeze type="button" hidden aria-pressed="false"
-                    data-frozen=(t.live_updates_stopped()) { (t.live()) }
+                button #freeze type="button" hidden data-frozen=(t.live_updates_stopped()) {
+                    (t.live())
+                }
                 a href="https://nsq.io/" rel="noreferrer" { (t.documentation()) }
                 span.version { "v" (nsq_app::version::NSQ_VERSION) }
             }
@@ -173,7 +183,7 @@ fn foot(admin: &Admin, visit: &Visit) -> Markup {
                 p { (t.asks_lookupds(admin.lookupds.read().len())) }
             }
             noscript { p { (t.without_scripting()) } }
-            dialog #confirm aria-labelledby="confirm-title" {
+            dialog #confirm aria-labelledby="confirm-title" aria-describedby="confirm-text" {
                 form method="dialog" {
                     h2 #confirm-title { (t.are_you_sure()) }
                     p #confirm-text {}

@@ -33,6 +33,8 @@ impl Quantiles {
 
     /// The averages, with the extremes of all nodes behind them.
     pub(super) fn cells(&self, latency: Option<&LatencyView>) -> Markup {
+        // Who has counted nothing has no times.
+        let latency = latency.filter(|latency| latency.count > 0);
         let of = |quantile| percentiles(latency).find(|found| found.quantile == quantile);
         html! { @for quantile in &self.0 { td.figure { (cell(of(*quantile))) } } }
     }

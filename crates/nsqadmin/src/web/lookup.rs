@@ -91,7 +91,7 @@ fn delete_topic(visit: &Visit, topic: &str) -> Markup {
     let t = visit.language;
     let fields = [("action", "delete"), ("back", "lookup")];
     let (link, question) = (visit.topic(topic), Some(t.delete_topic_question(topic)));
-    let delete = Button { link, fields: &fields, label: t.delete_topic(), question };
+    let delete = Button { link, fields: &fields, label: t.delete_topic(), question, of: topic };
     html! { @if visit.is_admin { (button(visit, &delete)) } }
 }
 
@@ -100,7 +100,7 @@ fn delete_channel(visit: &Visit, topic: &str, channel: &str) -> Markup {
     let fields = [("action", "delete"), ("back", "lookup")];
     let (link, question) =
         (visit.channel(topic, channel), Some(t.delete_channel_question(channel)));
-    let delete = Button { link, fields: &fields, label: t.delete_channel(), question };
+    let delete = Button { link, fields: &fields, label: t.delete_channel(), question, of: channel };
     html! { @if visit.is_admin { (button(visit, &delete)) } }
 }
 

@@ -116,7 +116,7 @@ impl NodePage {
         let fields = [("action", "tombstone"), ("topic", topic)];
         let question = Some(t.tombstone_question(topic, &self.name));
         let link = visit.node(&self.name);
-        button(visit, &Button { link, fields: &fields, label: t.tombstone(), question })
+        button(visit, &Button { link, fields: &fields, label: t.tombstone(), question, of: topic })
     }
 }
 
@@ -132,7 +132,7 @@ fn channels_table(visit: &Visit, topic: &str, channels: &[ChannelView]) -> Marku
         t.connections(),
     ];
     html! {
-        div.wide { table {
+        div.wide { table aria-label=(topic) {
             thead { tr {
                 th scope="col" { (t.channel()) }
                 @for name in figures { th.figure scope="col" { (name) } }
@@ -169,7 +169,7 @@ fn channel_row(visit: &Visit, topic: &str, channel: &ChannelView) -> Markup {
                 @for client in all.iter().take(CLIENTS_MAX) {
                     li {
                         (clients::name(client)) " "
-                        span.agent { (client.user_agent) } " "
+                        span.agent title=(client.user_agent) { (client.user_agent) } " "
                         (clients::attributes(visit, client))
                     }
                 }

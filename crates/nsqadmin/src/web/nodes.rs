@@ -70,7 +70,7 @@ impl NodesPage {
         let t = visit.language;
         let head = |key, label, kind| self.listing.head(visit, key, label, kind);
         html! {
-            div.wide { table {
+            div.wide { table aria-label=(t.nodes()) {
                 thead { tr {
                     (head("hostname", t.hostname(), Kind::Name))
                     (head("address", t.broadcast_address(), Kind::Name))
@@ -117,7 +117,7 @@ fn row(visit: &Visit, look: &Look<'_>, node: &Node) -> Markup {
     html! {
         tr id={ "node-" (address) } class=[node.is_out_of_date.then_some("old")] {
             th scope="row" { (node.hostname) (place(node)) }
-            td { a href=(visit.node(&address)) { (node.broadcast_address) } }
+            td { a href=(visit.node(&address)) title=(address) { (node.broadcast_address) } }
             td.figure { (node.tcp_port) }
             td.figure { (node.http_port) }
             td {

@@ -30,6 +30,9 @@ pub(crate) const STREAMS_MAX: usize = 256;
 
 /// What a page shows is asked for each time anew.
 pub(super) trait Page: Sized + Send + Sync + 'static {
+    /// Whether it changes while it is looked at.
+    const IS_LIVE: bool = true;
+
     /// What a request wants to see.
     ///
     /// # Errors
@@ -67,7 +70,10 @@ pub(super) async fn show<P: Page>(admin: Arc<Admin>, request: Request) -> Handle
         let inside = frame::inner(&visit, &content);
         return Ok(frame::dressed(&visit, inside));
     }
-    Ok(frame::page(&admin, &visit, &content))
+    Ok(match P::IS_LIVE {
+        true => frame::live_page(&admin, &visit, &content),
+        false => frame::page(&admin, &visit, &content),
+    })
 }
 
 /// A page that says what went wrong.

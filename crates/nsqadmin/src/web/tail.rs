@@ -19,6 +19,9 @@ pub(super) struct TailPage {
 }
 
 impl Page for TailPage {
+    /// The script fills it.
+    const IS_LIVE: bool = false;
+
     fn of(request: &Request) -> Result<Self, Failure> {
         Ok(Self { topic: names::topic_of(request)?.to_string() })
     }

@@ -201,9 +201,9 @@ sentences! {
         "nsqlookupd 无响应：{reason}";
     growing_depth(from: &str, to: &str, over: &str):
         "depth grows: from {from} to {to} within {over}", "深度增长：{over} 内从 {from} 增至 {to}";
-    no_consumers(depth: &str): "no consumers, {depth} messages wait", "没有消费者，{depth} 条消息等待中";
-    no_channel(depth: &str): "no channel, {depth} messages wait", "没有通道，{depth} 条消息等待中";
-    is_paused(depth: &str): "is paused, {depth} messages wait", "已暂停，{depth} 条消息等待中";
+    no_consumers(depth: &str): "no consumers, messages that wait: {depth}", "没有消费者，{depth} 条消息等待中";
+    no_channel(depth: &str): "no channel, messages that wait: {depth}", "没有通道，{depth} 条消息等待中";
+    is_paused(depth: &str): "is paused, messages that wait: {depth}", "已暂停，{depth} 条消息等待中";
     version_mix(list: &str): "versions differ: {list}", "版本不一致：{list}";
     pause_topic_question(name: &str):
         "Pause topic {name}? Its channels get no more messages until it is unpaused; publishing \

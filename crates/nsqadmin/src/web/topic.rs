@@ -67,7 +67,7 @@ impl TopicPage {
         let link = visit.topic(&self.name);
         let action = |action: &'static str, label: &'static str, question: Option<String>| {
             let fields = [("action", action)];
-            button(visit, &Button { link: link.clone(), fields: &fields, label, question })
+            button(visit, &Button { link: link.clone(), fields: &fields, label, question, of: "" })
         };
         let name = &self.name;
         html! {
@@ -91,7 +91,7 @@ impl TopicPage {
         html! {
             section aria-labelledby="queue" {
                 h2 #queue { (t.topic_queue()) }
-                div.wide { table {
+                div.wide { table aria-labelledby="queue" {
                     thead { tr {
                         th scope="col" { (t.nsqd_host()) }
                         th.figure scope="col" { (t.depth()) }
@@ -120,8 +120,13 @@ impl TopicPage {
         let fields = [("action", "tombstone"), ("node", &*node.node)];
         let question = t.tombstone_question(&self.name, &node.node);
         let link = visit.topic(&self.name);
-        let tombstone =
-            Button { link, fields: &fields, label: t.tombstone(), question: Some(question) };
+        let tombstone = Button {
+            link,
+            fields: &fields,
+            label: t.tombstone(),
+            question: Some(question),
+            of: &node.node,
+        };
         html! {
             tr id={ "node-" (node.node) } {
                 th scope="row" {

@@ -11,6 +11,7 @@ use super::findings::{findings, time};
 use super::frame::{Content, Section};
 use super::graphs;
 use super::listing::{Kind, Listing, Rows};
+use super::outcome::{Outcome, done};
 use super::page::Page;
 use super::visit::{Visit, is_ephemeral};
 use crate::admin::Admin;
@@ -22,6 +23,7 @@ use crate::upstream::{Warnings, failed};
 /// The start page.
 pub(super) struct TopicsPage {
     listing: Listing,
+    outcome: Option<Outcome>,
 }
 
 /// A topic of the list.
@@ -33,7 +35,8 @@ struct Row<'a> {
 
 impl Page for TopicsPage {
     fn of(request: &Request) -> Result<Self, Failure> {
-        Ok(Self { listing: Listing::of(&request.query()?)? })
+        let query = request.query()?;
+        Ok(Self { listing: Listing::of(&query)?, outcome: Outcome::of(&query) })
     }
 
     async fn content(&self, admin: &Admin, visit: &Visit) -> Result<Content, Failure> {
@@ -75,6 +78,7 @@ impl TopicsPage {
         let t = visit.language;
         html! {
             h1 { (t.topics()) " " span.count { (figures::count(count)) } }
+            (done(visit, self.outcome))
             @if let Some(overview) = overview {
                 (findings(visit, overview))
                 (charts(visit, admin.watch.chart(&Subject::Cluster).as_ref(), &Subject::Cluster))
@@ -98,7 +102,7 @@ impl TopicsPage {
         let t = visit.language;
         let head = |key, label, kind| self.listing.head(visit, key, label, kind);
         html! {
-            div.wide { table {
+            div.wide { table aria-label=(t.topics()) {
                 thead { tr {
                     (head("name", t.topic(), Kind::Name))
                     (head("depth", t.depth(), Kind::Figure))
