@@ -12,6 +12,7 @@ mod info;
 mod json;
 mod lookup;
 mod nanoseconds;
+mod quantile_keys;
 mod stats;
 mod url;
 
@@ -23,6 +24,7 @@ pub use lookup::{
     DebugProducer, Lookup, LookupChannels, LookupIdentify, LookupIdentity, LookupInfo, LookupNode,
     LookupNodes, LookupTopics, Producer,
 };
+pub use quantile_keys::quantile_keys;
 pub use stats::{
     ChannelStats, ClientStats, Latency, LatencyPercentile, MemoryStats, PublishCount, Stats,
     TopicStats,

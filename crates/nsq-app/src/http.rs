@@ -31,7 +31,6 @@
 //! ```
 
 mod answer;
-mod asset;
 mod bearer;
 mod body;
 mod coding;
@@ -49,7 +48,6 @@ mod server;
 mod stream;
 
 pub use answer::{Answer, Failure, HandlerResult};
-pub use asset::Asset;
 pub use body::BodyError;
 pub use form::Form;
 pub use hyper::header::HeaderValue;

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
-use nsq_api::{ChannelStats, Latency, MemoryStats, Stats, TopicStats};
+use nsq_api::{ChannelStats, Latency, MemoryStats, Stats, TopicStats, quantile_keys};
 
 use crate::http::announced;
 use crate::options::Options;
@@ -54,7 +54,7 @@ impl Form {
         Self {
             prefix: prefix(options, http_port),
             skips_ephemeral: options.statsd_exclude_ephemeral,
-            latency_keys: latency_keys(&options.e2e_processing_latency_percentiles),
+            latency_keys: quantile_keys(&options.e2e_processing_latency_percentiles),
         }
     }
 
@@ -161,32 +161,6 @@ impl Lines<'_> {
 
 fn by_name<T>(list: Option<&[T]>, name: impl Fn(&T) -> &String) -> HashMap<&str, &T> {
     list.unwrap_or_default().iter().map(|item| (name(item).as_str(), item)).collect()
-}
-
-/// What stands for a quantile in a key: percent, rounded as in Go NSQ. Quantiles that would share
-/// a key this way, like 0.999 and 1, get their decimals, which Go NSQ does not have: `99_9`, `100`.
-fn latency_keys(quantiles: &[f64]) -> Vec<String> {
-    let rounded = |quantile: f64| format!("{}", (quantile * 100.0).round_ties_even());
-    let key = |&quantile: &f64| {
-        let others = quantiles.iter().filter(|&&other| other != quantile);
-        let is_shared = others.clone().any(|&other| rounded(other) == rounded(quantile));
-        if is_shared { exact_percent(quantile) } else { rounded(quantile) }
-    };
-    quantiles.iter().map(key).collect()
-}
-
-/// `99_9` for 0.999: the digits of the number itself, because 0.999 × 100 is 99.9 only about.
-fn exact_percent(quantile: f64) -> String {
-    let text = quantile.to_string();
-    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
-    let padded = format!("{decimals:0<2}");
-    let (percent, rest) = padded.split_at(2);
-    let percent = format!("{whole}{percent}");
-    let percent = match percent.trim_start_matches('0') {
-        "" => "0",
-        percent => percent,
-    };
-    if rest.is_empty() { percent.to_owned() } else { format!("{percent}_{rest}") }
 }
 
 /// Lines in datagrams of at most `size_bytes`; a longer line goes alone.
@@ -335,19 +309,6 @@ mod tests {
         let some = form.lines(&stats, &Stats::default());
         assert!(!some.concat().contains('#'));
         assert_eq!(some.len(), 4 + 8);
-    }
-
-    #[test]
-    fn keys_of_quantiles() {
-        for (quantiles, expected) in [
-            (&[0.99, 0.95, 1.0][..], &["99", "95", "100"][..]),
-            (&[0.999, 0.985], &["100", "98"]),
-            (&[1.0, 0.999, 0.99], &["100", "99_9", "99"]),
-            (&[0.9999, 0.999], &["99_99", "99_9"]),
-            (&[0.004, 0.001, 0.05], &["0_4", "0_1", "5"]),
-        ] {
-            assert_eq!(latency_keys(quantiles), expected, "{quantiles:?}");
-        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use nsq_app::http::{
-    Answer, Asset, Failure, HandlerResult, HeaderValue, Method, Request, Route, Router, StatusCode,
+    Answer, Failure, HandlerResult, HeaderValue, Method, Request, Route, Router, StatusCode,
     StreamSender, get, post, put, serve,
 };
 use nsq_app::local_time::LocalTime;
@@ -23,9 +23,6 @@ pub(crate) const CONNECTIONS_MAX: usize = 10;
 
 /// The length of `/large`.
 pub(crate) const LARGE_BYTES: usize = 64 << 20;
-
-/// `/style.css`.
-pub(crate) const STYLE: &str = "a{color:red}";
 
 /// State of the endpoints.
 #[derive(Default)]
@@ -159,7 +156,6 @@ pub(crate) fn routes() -> Vec<Route<State>> {
         get("/letters/:count", letters).plain(),
         Route::new(Method::HEAD, "/letters/:count", letters).plain(),
         get("/image/:count", image).plain(),
-        get("/style.css", style).plain(),
         get("/page", page).plain(),
         get("/refused", refused),
         get("/see/:place", see_other).plain(),
@@ -225,10 +221,6 @@ async fn image(_: Arc<State>, request: Request) -> HandlerResult {
 fn count_of(request: &Request) -> Result<usize, Failure> {
     let count = request.parameter().and_then(|count| count.parse().ok());
     count.ok_or(Failure::bad_request("INVALID_COUNT"))
-}
-
-async fn style(_: Arc<State>, request: Request) -> HandlerResult {
-    Ok(Asset::new("text/css; charset=utf-8", STYLE).answer(&request))
 }
 
 async fn page(_: Arc<State>, _: Request) -> HandlerResult {

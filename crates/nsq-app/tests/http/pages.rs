@@ -1,6 +1,6 @@
 //! What pages need beyond the API: headers, statuses, redirects, forms.
 
-use crate::daemon::{Daemon, STYLE};
+use crate::daemon::Daemon;
 
 #[tokio::test]
 async fn headers_and_statuses() {
@@ -80,27 +80,5 @@ async fn forms() {
         let status = response.split(' ').nth(1).expect("a status");
         let (_, said) = response.split_once("\n\n").expect("a body");
         assert_eq!(format!("{status} {said}"), expected);
-    }
-}
-
-#[tokio::test]
-async fn assets_are_sent_once() {
-    for daemon in [Daemon::start().await, Daemon::compressing().await] {
-        let mut client = daemon.connect().await;
-        let first = client.ask("GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n").await;
-        assert!(first.starts_with("HTTP/1.1 200 OK\n") && first.ends_with(STYLE), "{first}");
-        let tag = first.lines().find_map(|line| line.strip_prefix("Etag: ")).expect("a tag");
-        let vary = first.lines().any(|line| line == "Vary: Accept-Encoding");
-        for (known, is_held) in [(tag, true), ("\"other\"", false)] {
-            let request =
-                format!("GET /style.css HTTP/1.1\r\nHost: x\r\nIf-None-Match: {known}\r\n\r\n");
-            let vary = if vary { "Vary: Accept-Encoding\n" } else { "" };
-            let expected = match is_held {
-                true => format!("HTTP/1.1 304 Not Modified\nEtag: {tag}\n{vary}\n"),
-                false => first.clone(),
-            };
-            assert_eq!(client.ask(request).await, expected);
-        }
-        assert!(client.is_usable().await);
     }
 }

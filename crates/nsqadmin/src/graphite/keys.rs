@@ -1,5 +1,7 @@
 //! What graphite calls what nsqd sends to statsd.
 
+use nsq_api::quantile_keys;
+
 use crate::options::Options;
 
 /// How keys are made; as the flags say.
@@ -92,7 +94,7 @@ impl Keys {
                 let channel = channel.map(|channel| format!("channel.{}.", sanitized(channel)));
                 let stem = format!("{prefix}topic.{topic}.{}", channel.unwrap_or_default());
                 let target = |percent| self.latency(&stem, percent, nodes);
-                latency_keys(quantiles).iter().map(|percent| target(percent)).collect()
+                quantile_keys(quantiles).iter().map(|percent| target(percent)).collect()
             }
             Series::Memory(memory) => {
                 let key = format!("{prefix}mem.{}", memory.key());
@@ -202,33 +204,6 @@ fn sanitized(name: &str) -> String {
         letter => letter.is_ascii_alphanumeric().then_some(letter),
     };
     name.chars().filter_map(kept).collect()
-}
-
-/// What stands for quantiles in keys, by nsqd's rule: percent, rounded, and with decimals where
-/// several would share a key.
-fn latency_keys(quantiles: &[f64]) -> Vec<String> {
-    let rounded = |quantile: f64| format!("{}", (quantile * 100.0).round_ties_even());
-    let key = |&quantile: &f64| {
-        let mut others = quantiles.iter().filter(|&&other| other != quantile);
-        let is_shared = others.any(|&other| rounded(other) == rounded(quantile));
-        if is_shared { exact_percent(quantile) } else { rounded(quantile) }
-    };
-    quantiles.iter().map(key).collect()
-}
-
-/// `99_9` for 0.999.
-fn exact_percent(quantile: f64) -> String {
-    let text = quantile.to_string();
-    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
-    let padded = format!("{decimals:0<2}");
-    // Digits, at least two of them.
-    let (percent, rest) = padded.split_at_checked(2).unwrap_or((&padded, ""));
-    let percent = format!("{whole}{percent}");
-    let percent = match percent.trim_start_matches('0') {
-        "" => "0",
-        percent => percent,
-    };
-    if rest.is_empty() { percent.to_owned() } else { format!("{percent}_{rest}") }
 }
 
 #[cfg(test)]
@@ -374,18 +349,5 @@ mod tests {
             format!("scale(averageSeries({channel}.e2e_processing_latency_100),0.000001)");
         let series = Series::Latency("clicks", Some("tmp#ephemeral"), &[1.0]);
         check(DEFAULT, series, Nodes::All, &[&expected]);
-    }
-
-    #[test]
-    fn keys_of_quantiles_are_those_of_nsqd() {
-        for (quantiles, expected) in [
-            (&[0.99, 0.95, 0.5][..], &["99", "95", "50"][..]),
-            (&[0.57, 0.999], &["57", "100"]),
-            (&[0.999, 1.0, 0.5], &["99_9", "100", "50"]),
-            (&[0.001, 0.004], &["0_1", "0_4"]),
-            (&[], &[]),
-        ] {
-            assert_eq!(latency_keys(quantiles), expected, "{quantiles:?}");
-        }
     }
 }
